@@ -1,0 +1,201 @@
+//! Why something that a session was asked for did not happen.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::store_error::{StoreError, StoreErrorKind};
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something that a session was asked for did not happen.
+///
+/// Cheap to clone. `Display` says only its own part; the cause is in [`source`](StdError::source). Neither
+/// holds a session id, a value or a secret.
+///
+/// ```
+/// use cloakroom_core::{Error, ErrorKind};
+///
+/// let error = Error::new(ErrorKind::Ended);
+/// assert_eq!(error.status(), 409);
+/// assert_eq!(error.public_message(), "session ended");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    detail: Option<String>,
+    source: Option<Box<dyn StdError + Send + Sync + 'static>>,
+}
+
+impl Error {
+    /// An error of this kind.
+    #[must_use]
+    pub fn new(kind: ErrorKind) -> Self {
+        Self(Arc::new(Inner { kind, detail: None, source: None }))
+    }
+
+    /// An error of this kind whose message is `detail`, which holds no secret.
+    pub(crate) fn with_detail(kind: ErrorKind, detail: impl Into<String>) -> Self {
+        Self(Arc::new(Inner { kind, detail: Some(detail.into()), source: None }))
+    }
+
+    /// A configuration that is refused, in a sentence that says what to do.
+    #[must_use]
+    pub fn misconfigured(what_to_do: impl Into<String>) -> Self {
+        Self::with_detail(ErrorKind::Misconfigured, what_to_do)
+    }
+
+    fn with_source(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync + 'static>>) -> Self {
+        Self(Arc::new(Inner { kind, detail: None, source: Some(source.into()) }))
+    }
+
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Whether the same request may succeed a moment later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Contention | ErrorKind::OutcomeUnknown
+        )
+    }
+
+    /// The HTTP status that tells a client.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self.0.kind {
+            ErrorKind::Unavailable
+            | ErrorKind::Timeout
+            | ErrorKind::Contention
+            | ErrorKind::OutcomeUnknown
+            | ErrorKind::Full => 503,
+            ErrorKind::Ended => 409,
+            ErrorKind::TooLarge => 413,
+            ErrorKind::Unsupported => 501,
+            ErrorKind::Committed
+            | ErrorKind::LoggedOut
+            | ErrorKind::Detached
+            | ErrorKind::Value
+            | ErrorKind::Malformed
+            | ErrorKind::Misconfigured
+            | ErrorKind::Other => 500,
+        }
+    }
+
+    /// The text that tells a client: fixed for each status, with no detail.
+    #[must_use]
+    pub fn public_message(&self) -> &'static str {
+        match self.status() {
+            503 => "session store unavailable",
+            409 => "session ended",
+            413 => "session too large",
+            501 => "not supported by the session store",
+            _ => "internal server error",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(detail) = &self.0.detail {
+            return f.write_str(detail);
+        }
+        f.write_str(match self.0.kind {
+            ErrorKind::Unavailable => "the session store cannot be used now",
+            ErrorKind::Timeout => "the deadline of the session passed",
+            ErrorKind::Contention => "too many requests change this session at once",
+            ErrorKind::OutcomeUnknown => "the change may or may not have been stored",
+            ErrorKind::Ended => "the session has ended or was rotated by another request",
+            ErrorKind::Committed => {
+                "the session of this request is already committed; use `detached()` in long-lived handlers"
+            }
+            ErrorKind::LoggedOut => "the session was logged out in this request",
+            ErrorKind::Detached => "a detached session cannot be created, rotated or authenticated",
+            ErrorKind::Value => "the value cannot be encoded or does not have this type",
+            ErrorKind::TooLarge => "the session or one of its values is too large",
+            ErrorKind::Full => "the session store has no room for a new session",
+            ErrorKind::Unsupported => "the session store cannot do this",
+            ErrorKind::Malformed => "the text is not a session handle",
+            ErrorKind::Misconfigured => "the sessions are misconfigured",
+            ErrorKind::Other => "the session failed",
+        })
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let kind = match error.kind() {
+            StoreErrorKind::Unavailable => ErrorKind::Unavailable,
+            StoreErrorKind::Timeout => ErrorKind::Timeout,
+            StoreErrorKind::Ambiguous => ErrorKind::OutcomeUnknown,
+            StoreErrorKind::TooLarge => ErrorKind::TooLarge,
+            StoreErrorKind::Full => ErrorKind::Full,
+            StoreErrorKind::Corrupt | StoreErrorKind::Misconfigured | StoreErrorKind::Other => {
+                ErrorKind::Unavailable
+            }
+        };
+        Self::with_source(kind, error)
+    }
+}
+
+impl From<cloakroom_codec::Error> for Error {
+    fn from(error: cloakroom_codec::Error) -> Self {
+        let kind = match error.kind() {
+            cloakroom_codec::ErrorKind::Value => ErrorKind::Value,
+            cloakroom_codec::ErrorKind::TooLarge => ErrorKind::TooLarge,
+            cloakroom_codec::ErrorKind::Config => ErrorKind::Misconfigured,
+            _ => ErrorKind::Other,
+        };
+        Self::with_source(kind, error)
+    }
+}
+
+/// What kind of failure an [`Error`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The store cannot be reached or refuses to serve. Never "no such session".
+    Unavailable,
+    /// The deadline of a load or a commit passed.
+    Timeout,
+    /// Other requests kept changing the session until the deadline.
+    Contention,
+    /// A reply was lost, and the change may or may not be stored.
+    OutcomeUnknown,
+    /// The session was logged out, revoked or rotated while this request ran; nothing was written.
+    Ended,
+    /// A write after the response began.
+    Committed,
+    /// A write after `logout()` in the same request.
+    LoggedOut,
+    /// Something that a detached session cannot do.
+    Detached,
+    /// A value that cannot be encoded, is nested too deeply, or does not have the type asked for.
+    Value,
+    /// A key, a value or the whole session is larger than its limit; nothing was stored.
+    TooLarge,
+    /// The store has no room for a new session.
+    Full,
+    /// The store has no index of principals, or another ability that was asked for.
+    Unsupported,
+    /// A text that is not a public handle.
+    Malformed,
+    /// A configuration that contradicts itself.
+    Misconfigured,
+    /// Anything else.
+    Other,
+}

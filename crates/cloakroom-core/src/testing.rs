@@ -1,0 +1,5 @@
+//! A store and a clock for tests, without a server.
+
+mod model_store;
+
+pub use model_store::ModelStore;
