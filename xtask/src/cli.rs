@@ -1,0 +1,95 @@
+//! The command line: `cargo xtask <subcommand>`.
+
+use std::process::ExitCode;
+
+use crate::command::{backend, ci, measure, step, test};
+use crate::{Error, Result};
+
+/// The subcommands, as they are typed.
+pub const SUBCOMMANDS: [&str; 3] = ["test", "measure", "ci"];
+
+const HELP: &str = "\
+cargo xtask test [--only memory,redis]
+    The whole suite against real servers, documentation examples included. Starts the servers itself.
+    Of the tests that need a server, --only runs those on the named backends; what does not run is listed.
+
+cargo xtask measure [--only memory,redis]
+    The tests that measure, in a release build, one after the other.
+
+cargo xtask ci
+    Format, lints, documentation, each crate built alone, then the test command of README.md.
+";
+
+/// Runs the subcommand named by the arguments (without the program's name) and reports what went wrong.
+#[must_use]
+pub fn main(arguments: impl IntoIterator<Item = String>) -> ExitCode {
+    let arguments: Vec<String> = arguments.into_iter().collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            step::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<ExitCode> {
+    let mut words = arguments.iter().map(String::as_str);
+    let subcommand = words.next().unwrap_or("--help");
+    let options: Vec<&str> = words.collect();
+    if options.iter().any(|option| ["--help", "-h"].contains(option)) {
+        step::say(HELP);
+        return Ok(ExitCode::SUCCESS);
+    }
+    match subcommand {
+        "test" => test::run(&only(&options)?),
+        "measure" => measure::run(&only(&options)?),
+        "ci" => match options.first() {
+            None => ci::run(),
+            Some(option) => Err(Error::new(format!("ci takes no option, found {option}"))),
+        },
+        "help" | "--help" | "-h" => {
+            step::say(HELP);
+            Ok(ExitCode::SUCCESS)
+        }
+        other => Err(Error::new(format!("no subcommand {other}\n\n{HELP}"))),
+    }
+}
+
+fn only(options: &[&str]) -> Result<Vec<backend::Backend>> {
+    match options {
+        [] => Ok(backend::Backend::ALL.to_vec()),
+        ["--only", list] => list.split(',').map(backend::Backend::parse).collect(),
+        [option] if option.starts_with("--only=") => {
+            option.trim_start_matches("--only=").split(',').map(backend::Backend::parse).collect()
+        }
+        _ => Err(Error::new(format!("cannot read the options {}\n\n{HELP}", options.join(" ")))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SUBCOMMANDS, only, run};
+    use crate::command::backend::Backend;
+
+    #[test]
+    fn every_subcommand_is_in_the_help_and_is_known() {
+        for subcommand in SUBCOMMANDS {
+            assert!(super::HELP.contains(&format!("cargo xtask {subcommand}")), "{subcommand}");
+            assert!(run(&[subcommand.to_owned(), "--help".to_owned()]).is_ok());
+            let error = run(&[subcommand.to_owned(), "--no-such-option".to_owned()]).unwrap_err().to_string();
+            assert!(!error.contains("no subcommand"), "{error}");
+        }
+        assert!(run(&["no-such-subcommand".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn backends_are_chosen_by_name() {
+        assert_eq!(only(&[]).unwrap(), Backend::ALL);
+        assert_eq!(only(&["--only", "memory"]).unwrap(), [Backend::Memory]);
+        assert_eq!(only(&["--only=memory,redis"]).unwrap(), [Backend::Memory, Backend::Redis]);
+        assert!(only(&["--only"]).is_err());
+        assert!(only(&["--only", "memroy"]).is_err());
+        assert!(only(&["--onyl", "memory"]).is_err());
+    }
+}

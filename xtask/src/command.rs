@@ -1,0 +1,11 @@
+//! What the subcommands do.
+
+pub(crate) mod backend;
+pub(crate) mod ci;
+mod executable;
+pub(crate) mod measure;
+mod servers;
+pub(crate) mod step;
+mod suite;
+mod tally;
+pub(crate) mod test;

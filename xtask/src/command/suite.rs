@@ -1,0 +1,164 @@
+//! Runs test programs, and decides which of their ignored tests run as well.
+
+use std::process::{Command, ExitCode};
+
+use super::backend::Backend;
+use super::executable::Executable;
+use super::servers::Servers;
+use super::step;
+use super::tally::{Ignored, Tally};
+use crate::Result;
+
+#[cfg(test)]
+mod tests;
+
+/// What the names of tests that measure begin with.
+const MEASURE: &str = "measure_";
+
+/// A whole run: the count so far, and what was left out.
+#[derive(Debug)]
+pub(crate) struct Suite<'a> {
+    backends: &'a [Backend],
+    servers: &'a Servers,
+    tally: Tally,
+    left_out: Vec<LeftOut>,
+}
+
+#[derive(Debug, Eq, PartialEq)]
+struct LeftOut {
+    test: String,
+    why: String,
+}
+
+impl<'a> Suite<'a> {
+    pub(crate) fn new(backends: &'a [Backend], servers: &'a Servers) -> Self {
+        Self { backends, servers, tally: Tally::default(), left_out: Vec::new() }
+    }
+
+    /// Runs the tests that a program does not ignore, then those that it ignores for want of something that is here.
+    pub(crate) fn test(&mut self, executable: &Executable) -> Result<()> {
+        step::say(&format!("\n{}", executable.label));
+        let ignored = self.run(&executable.label, executable.command(&[]))?;
+        let (wanted, left_out) = sort(&executable.label, ignored, self.backends);
+        self.left_out.extend(left_out);
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut command = executable.command(&["--ignored", "--exact"]);
+        command.args(&wanted);
+        self.run_exactly(&executable.label, command, wanted.len())
+    }
+
+    /// Runs only the tests of a program that measure, one after the other, and shows what they print.
+    pub(crate) fn measure(&mut self, executable: &Executable) -> Result<()> {
+        let list = step::output(executable.command(&["--list", "--ignored", "--format", "terse"]))?;
+        let wanted: Vec<&str> = list
+            .lines()
+            .filter_map(|line| line.strip_suffix(": test"))
+            .filter(|name| measures(name))
+            .collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        step::say(&format!("\n{}", executable.label));
+        let mut command = executable.command(&["--ignored", "--exact", "--nocapture", "--test-threads=1"]);
+        command.args(&wanted);
+        self.run_exactly(&executable.label, command, wanted.len())
+    }
+
+    /// Runs the examples of the documentation.
+    pub(crate) fn examples(&mut self, command: Command) -> Result<()> {
+        let label = "documentation examples";
+        step::say(&format!("\n{label}"));
+        let ignored = self.run(label, command)?;
+        let unwanted =
+            ignored.into_iter().map(|Ignored { name, reason }| LeftOut { test: name, why: reason });
+        self.left_out.extend(unwanted);
+        Ok(())
+    }
+
+    /// Lists what failed and what did not run, and prints the closing line.
+    pub(crate) fn close(self) -> ExitCode {
+        step::say("");
+        for LeftOut { test, why } in &self.left_out {
+            step::say(&format!("not run: {test} ({why})"));
+        }
+        for failure in &self.tally.failures {
+            step::say(&format!("failed: {failure}"));
+        }
+        let (passed, failed) = (self.tally.passed, self.tally.failed);
+        if passed + failed == 0 {
+            step::say("failed: no test ran");
+        }
+        step::say(&closing_line(passed, failed, self.left_out.len()));
+        if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    /// Runs a program in which exactly so many tests must run.
+    fn run_exactly(&mut self, label: &str, command: Command, wanted: usize) -> Result<()> {
+        let before = self.tally.passed + self.tally.failed;
+        self.run(label, command)?;
+        let ran = self.tally.passed + self.tally.failed - before;
+        if ran != wanted as u64 {
+            self.fail(format!("{label}: {wanted} tests were asked for, {ran} ran"));
+        }
+        Ok(())
+    }
+
+    /// Runs a program and counts; returns what it ignored.
+    fn run(&mut self, label: &str, mut command: Command) -> Result<Vec<Ignored>> {
+        self.servers.tell(&mut command);
+        let mut tally = Tally::default();
+        let status = step::stream(command, |line| tally.read(line))?;
+        if tally.results == 0 || (!status.success() && tally.failed == 0) {
+            self.fail(format!("{label}: ended with {status} without saying which test failed"));
+        }
+        tally.failures.iter_mut().for_each(|name| *name = format!("{label}: {name}"));
+        let ignored = std::mem::take(&mut tally.ignored);
+        self.tally.add(tally);
+        Ok(ignored)
+    }
+
+    fn fail(&mut self, what: String) {
+        self.tally.failed += 1;
+        self.tally.failures.push(what);
+    }
+}
+
+/// Parts the ignored tests of a program into those that run with these backends and those that do not.
+///
+/// The reason beside the test decides: see CONTRIBUTING.md.
+fn sort(label: &str, ignored: Vec<Ignored>, backends: &[Backend]) -> (Vec<String>, Vec<LeftOut>) {
+    let (mut wanted, mut left_out) = (Vec::new(), Vec::new());
+    for Ignored { name, reason } in ignored {
+        let missing = Backend::ALL
+            .into_iter()
+            .find(|backend| !backends.contains(backend) && names(&reason, backend.name()));
+        let why = match missing {
+            _ if measures(&name) => format!("{reason}; `cargo xtask measure` runs it"),
+            _ if !reason.starts_with("needs ") => reason,
+            Some(backend) => format!("{} was not selected", backend.name()),
+            None => {
+                wanted.push(name);
+                continue;
+            }
+        };
+        left_out.push(LeftOut { test: format!("{label}: {name}"), why });
+    }
+    (wanted, left_out)
+}
+
+fn names(reason: &str, backend: &str) -> bool {
+    reason.to_ascii_lowercase().contains(backend)
+}
+
+fn measures(test: &str) -> bool {
+    test.rsplit("::").next().is_some_and(|name| name.starts_with(MEASURE))
+}
+
+fn closing_line(passed: u64, failed: u64, skipped: usize) -> String {
+    match skipped {
+        0 => format!("{passed} passed, {failed} failed"),
+        _ => format!("{passed} passed, {failed} failed, {skipped} skipped"),
+    }
+}

@@ -1,0 +1,106 @@
+//! Which ignored tests run, and what is counted.
+
+use std::process::Command;
+
+use super::super::backend::Backend;
+use super::super::servers::Servers;
+use super::super::tally::Ignored;
+use super::{Suite, closing_line, sort};
+
+fn ignored(name: &str, reason: &str) -> Ignored {
+    Ignored { name: name.to_owned(), reason: reason.to_owned() }
+}
+
+fn example() -> Vec<Ignored> {
+    vec![
+        ignored("create_never_overwrites", "needs redis: run `cargo xtask test`"),
+        ignored("laws::touch", "needs CLOAKROOM_TEST_REDIS_URL"),
+        ignored("crash", "needs a debugger"),
+        ignored("laws::measure_login", "measures redis"),
+        ignored("someday", "flaky"),
+    ]
+}
+
+#[test]
+fn tests_that_need_a_selected_backend_run() {
+    let (wanted, left_out) = sort("a", example(), &Backend::ALL);
+    assert_eq!(wanted, ["create_never_overwrites", "laws::touch", "crash"]);
+    let tests: Vec<&str> = left_out.iter().map(|left| left.test.as_str()).collect();
+    assert_eq!(tests, ["a: laws::measure_login", "a: someday"]);
+}
+
+#[test]
+fn tests_of_other_backends_are_listed_with_the_reason() {
+    let (wanted, left_out) = sort("a", example(), &[Backend::Memory]);
+    assert_eq!(wanted, ["crash"]);
+    assert_eq!(left_out.len(), 4);
+    assert_eq!(left_out[0].why, "redis was not selected");
+    assert_eq!(left_out[1].why, "redis was not selected");
+    assert!(left_out[2].why.contains("cargo xtask measure"));
+}
+
+/// A program that prints and ends like a test program.
+fn program(script: &str) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script]);
+    command
+}
+
+fn counted(scripts: &[(&str, Option<usize>)]) -> (u64, u64) {
+    let servers = Servers::start(&[]).unwrap();
+    let mut suite = Suite::new(&[], &servers);
+    for (script, exactly) in scripts {
+        match exactly {
+            Some(wanted) => suite.run_exactly("a", program(script), *wanted).unwrap(),
+            None => drop(suite.run("a", program(script)).unwrap()),
+        }
+    }
+    (suite.tally.passed, suite.tally.failed)
+}
+
+const OK: &str = "echo 'test result: ok. 2 passed; 0 failed; 0 ignored'";
+
+#[test]
+fn results_of_all_programs_are_summed() {
+    assert_eq!(counted(&[(OK, None), (OK, Some(2))]), (4, 0));
+}
+
+#[test]
+fn a_program_that_dies_counts_as_failed() {
+    assert_eq!(counted(&[("exit 0", None)]), (0, 1));
+    assert_eq!(counted(&[("kill -9 $$", None)]), (0, 1));
+    assert_eq!(counted(&[(&format!("{OK}; exit 101"), None)]), (2, 1));
+}
+
+#[test]
+fn a_failure_that_was_counted_is_counted_once() {
+    assert_eq!(counted(&[("echo 'test result: FAILED. 1 passed; 3 failed;'; exit 101", None)]), (1, 3));
+}
+
+#[test]
+fn a_test_that_was_asked_for_and_did_not_run_counts_as_failed() {
+    assert_eq!(counted(&[(OK, Some(3))]), (2, 1));
+}
+
+#[test]
+fn no_server_address_reaches_a_program_from_outside() {
+    let servers = Servers::start(&[]).unwrap();
+    let mut command = program("");
+    command.env("CLOAKROOM_TEST_REDIS_URL", "redis://example.com/");
+    servers.tell(&mut command);
+    let kept = command.get_envs().any(|(name, value)| name == "CLOAKROOM_TEST_REDIS_URL" && value.is_some());
+    assert!(!kept);
+}
+
+#[test]
+fn the_closing_line_is_plain() {
+    assert_eq!(closing_line(412, 0, 0), "412 passed, 0 failed");
+    assert_eq!(closing_line(412, 1, 3), "412 passed, 1 failed, 3 skipped");
+}
+
+#[test]
+fn a_run_of_nothing_is_a_failure() {
+    let servers = Servers::start(&[]).unwrap();
+    let code = Suite::new(&[], &servers).close();
+    assert_eq!(format!("{code:?}"), format!("{:?}", std::process::ExitCode::FAILURE));
+}

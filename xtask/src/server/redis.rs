@@ -1,0 +1,342 @@
+//! Redis, or Valkey under the same name.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use super::resp::RespConnection;
+use super::{PrivateDirectory, Process, TestAuthority, free_port};
+use crate::{Error, Result};
+
+#[cfg(test)]
+mod tests;
+
+/// How long a server may take to answer its first `PING`.
+const START: Duration = Duration::from_secs(20);
+/// How often another port is tried when somebody took the one that was found.
+const TRIES: usize = 5;
+
+/// One `redis-server` with a private directory, a Unix socket and a free loopback port.
+///
+/// Every acknowledged write survives [`kill9`](Self::kill9) and [`restart`](Self::restart), unless
+/// [`with_persistence`](RedisServerBuilder::with_persistence) says otherwise. Dropping the value ends the
+/// process and removes the directory.
+///
+/// ```no_run
+/// use xtask::server::RedisServer;
+///
+/// let mut server = RedisServer::start()?;
+/// server.cli(&["SET", "coat", "12"])?;
+/// server.kill9();
+/// server.restart()?;
+/// assert_eq!(server.cli(&["GET", "coat"])?, "12");
+/// # Ok::<(), xtask::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct RedisServer {
+    // First, so that the process is gone before its directory goes.
+    process: Process,
+    directory: PrivateDirectory,
+    ports: Ports,
+    authority: Option<TestAuthority>,
+    options: RedisServerBuilder,
+}
+
+/// Collects what a [`RedisServer`] is to be.
+///
+/// ```no_run
+/// use xtask::server::RedisServer;
+///
+/// let server = RedisServer::builder().with_tls().with_password("s3cret").start()?;
+/// assert!(server.tls_url().is_some_and(|url| url.starts_with("rediss://:s3cret@localhost:")));
+/// # Ok::<(), xtask::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct RedisServerBuilder {
+    tls: Tls,
+    persistence: Persistence,
+    password: Option<String>,
+    arguments: Vec<String>,
+}
+
+/// What survives a crash of the server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Persistence {
+    /// Every acknowledged write: each is synced to the append-only file before its answer.
+    EveryWrite,
+    /// Nothing: a restarted server is empty.
+    Nothing,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Tls {
+    Off,
+    On,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    plain: u16,
+    tls: Option<u16>,
+}
+
+impl RedisServerBuilder {
+    /// Also listens with TLS, on a port of its own, under a certificate for `localhost` and `127.0.0.1`.
+    pub fn with_tls(mut self) -> Self {
+        self.tls = Tls::On;
+        self
+    }
+
+    /// Asks every client for this password (letters and digits: it goes into URLs as it is).
+    pub fn with_password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// Chooses what survives a crash; every acknowledged write is the default.
+    pub fn with_persistence(mut self, persistence: Persistence) -> Self {
+        self.persistence = persistence;
+        self
+    }
+
+    /// Adds arguments of `redis-server`, such as `["--maxmemory", "2mb"]`; they win over the ones given here.
+    pub fn with_arguments<I>(mut self, arguments: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Starts the server and waits until it answers.
+    ///
+    /// # Errors
+    ///
+    /// `redis-server` (or `openssl`, for TLS) is missing, or the server did not answer within 20 seconds; the
+    /// message then shows the end of its log.
+    pub fn start(self) -> Result<RedisServer> {
+        let directory = PrivateDirectory::create("redis")?;
+        let authority = match self.tls {
+            Tls::On => Some(TestAuthority::create(directory.path())?),
+            Tls::Off => None,
+        };
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let tls = if authority.is_some() { Some(free_port()?) } else { None };
+            let ports = Ports { plain: free_port()?, tls };
+            let mut process = spawn(&self, &directory, ports, authority.as_ref())?;
+            match wait(&mut process, &self, &directory) {
+                Ok(()) => return Ok(RedisServer { process, directory, ports, authority, options: self }),
+                Err(_) if tries < TRIES && process.tail().contains("Address already in use") => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl RedisServer {
+    /// A plain server without a password.
+    ///
+    /// # Errors
+    ///
+    /// See [`RedisServerBuilder::start`].
+    pub fn start() -> Result<Self> {
+        Self::builder().start()
+    }
+
+    /// A server to be chosen in detail: without TLS, password or further arguments so far.
+    pub const fn builder() -> RedisServerBuilder {
+        RedisServerBuilder {
+            tls: Tls::Off,
+            persistence: Persistence::EveryWrite,
+            password: None,
+            arguments: Vec::new(),
+        }
+    }
+
+    /// The URL of the loopback port: `redis://[:password@]127.0.0.1:port/`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://{}127.0.0.1:{}/", self.userinfo(), self.ports.plain)
+    }
+
+    /// The URL of the Unix socket: `redis+unix:///path[?pass=password]`.
+    #[must_use]
+    pub fn unix_url(&self) -> String {
+        let pass =
+            self.options.password.as_ref().map(|password| format!("?pass={password}")).unwrap_or_default();
+        format!("redis+unix://{}{pass}", self.socket().display())
+    }
+
+    /// The URL of the TLS port, with the authority to trust:
+    /// `rediss://[:password@]localhost:port/?ca=/path/to/ca.crt`. `None` on a server without TLS.
+    #[must_use]
+    pub fn tls_url(&self) -> Option<String> {
+        let (port, authority) = (self.ports.tls?, self.authority.as_ref()?);
+        Some(format!("rediss://{}localhost:{port}/?ca={}", self.userinfo(), authority.ca.display()))
+    }
+
+    /// The loopback port without TLS.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.ports.plain
+    }
+
+    /// The private directory: socket, log, data, certificates.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The id of the running process.
+    #[must_use]
+    pub fn process_id(&self) -> i32 {
+        self.process.pid().as_raw_nonzero().get()
+    }
+
+    /// Runs one command on a new connection: integers in decimal, arrays one item a line, `(nil)` for nothing.
+    ///
+    /// # Errors
+    ///
+    /// The server answered with an error, is down, or said nothing for five seconds.
+    pub fn cli(&self, words: &[&str]) -> Result<String> {
+        ask(&self.options, &self.socket(), words).map_err(Error::io(format!(
+            "redis-server failed at {}",
+            words.first().copied().unwrap_or("an empty command")
+        )))
+    }
+
+    /// How often each command was called since the start or the last
+    /// [`reset_command_stats`](Self::reset_command_stats), by its name in lower case.
+    ///
+    /// Commands that a script calls count beside the script itself.
+    ///
+    /// # Errors
+    ///
+    /// See [`cli`](Self::cli).
+    pub fn command_stats(&self) -> Result<BTreeMap<String, u64>> {
+        Ok(calls(&self.cli(&["INFO", "commandstats"])?))
+    }
+
+    /// Counts from zero again.
+    ///
+    /// # Errors
+    ///
+    /// See [`cli`](Self::cli).
+    pub fn reset_command_stats(&self) -> Result<()> {
+        self.cli(&["CONFIG", "RESETSTAT"]).map(drop)
+    }
+
+    /// Ends the process at once, as a crash does. Its port, socket path and data stay reserved for
+    /// [`restart`](Self::restart).
+    pub fn kill9(&mut self) {
+        self.process.kill9();
+    }
+
+    /// Ends the process in an orderly way, as an administrator does.
+    pub fn shutdown(&mut self) {
+        self.process.terminate();
+    }
+
+    /// Freezes the process (`SIGSTOP`): connections stay open and nobody answers. Returns when it stands still.
+    ///
+    /// # Errors
+    ///
+    /// The process is gone.
+    pub fn stop(&self) -> Result<()> {
+        self.process.stop()
+    }
+
+    /// Lets a frozen process go on (`SIGCONT`).
+    ///
+    /// # Errors
+    ///
+    /// The process is gone.
+    pub fn cont(&self) -> Result<()> {
+        self.process.cont()
+    }
+
+    /// Starts the server again on the same port, socket and data, and waits until it answers. A process that
+    /// still runs is ended first, in an orderly way.
+    ///
+    /// # Errors
+    ///
+    /// See [`RedisServerBuilder::start`].
+    pub fn restart(&mut self) -> Result<()> {
+        self.process.terminate();
+        // A crash leaves the socket behind, and a client would take its refusal for the server's.
+        let _ = std::fs::remove_file(self.socket());
+        self.process = spawn(&self.options, &self.directory, self.ports, self.authority.as_ref())?;
+        wait(&mut self.process, &self.options, &self.directory)
+    }
+
+    fn socket(&self) -> std::path::PathBuf {
+        self.directory.join(SOCKET)
+    }
+
+    fn userinfo(&self) -> String {
+        self.options.password.as_ref().map(|password| format!(":{password}@")).unwrap_or_default()
+    }
+}
+
+const SOCKET: &str = "redis.sock";
+
+fn spawn(
+    options: &RedisServerBuilder,
+    directory: &PrivateDirectory,
+    ports: Ports,
+    authority: Option<&TestAuthority>,
+) -> Result<Process> {
+    let mut command = Command::new("redis-server");
+    command.args(["--bind", "127.0.0.1", "--save", "", "--daemonize", "no"]);
+    command.arg("--port").arg(ports.plain.to_string());
+    command.arg("--dir").arg(directory.path());
+    command.arg("--unixsocket").arg(directory.join(SOCKET)).args(["--unixsocketperm", "700"]);
+    match options.persistence {
+        Persistence::EveryWrite => command.args(["--appendonly", "yes", "--appendfsync", "always"]),
+        Persistence::Nothing => command.args(["--appendonly", "no"]),
+    };
+    if let Some(password) = &options.password {
+        command.arg("--requirepass").arg(password);
+    }
+    if let (Some(port), Some(authority)) = (ports.tls, authority) {
+        command.arg("--tls-port").arg(port.to_string());
+        // Absolute paths: relative ones would be looked for below `--dir`.
+        command.arg("--tls-cert-file").arg(&authority.certificate);
+        command.arg("--tls-key-file").arg(&authority.key);
+        command.arg("--tls-ca-cert-file").arg(&authority.ca);
+        command.args(["--tls-auth-clients", "optional"]);
+    }
+    command.args(&options.arguments);
+    Process::spawn(command, &directory.join("log"))
+}
+
+fn wait(process: &mut Process, options: &RedisServerBuilder, directory: &PrivateDirectory) -> Result<()> {
+    let socket = directory.join(SOCKET);
+    // While it still reads its data it answers `LOADING`, which is an error here too.
+    process.wait_until(START, || ask(options, &socket, &["PING"]).is_ok_and(|answer| answer == "PONG"))
+}
+
+fn ask(options: &RedisServerBuilder, socket: &Path, words: &[&str]) -> std::io::Result<String> {
+    let mut connection = RespConnection::open(socket)?;
+    if let Some(password) = &options.password {
+        connection.command(&["AUTH", password])?;
+    }
+    connection.command(words)
+}
+
+/// Reads lines like `cmdstat_get:calls=3,usec=21,…`.
+fn calls(info: &str) -> BTreeMap<String, u64> {
+    info.lines()
+        .filter_map(|line| {
+            let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+            let count = rest.split(',').next()?.trim().parse().ok()?;
+            Some((name.to_owned(), count))
+        })
+        .collect()
+}
