@@ -1,18 +1,27 @@
 //! Why bytes could not be made or read.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
 /// Why bytes could not be made or read.
+///
+/// Neither `Display` nor `Debug` nor a source shows a secret, a handle or what a session holds.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
+    message: Cow<'static, str>,
     source: Option<Box<dyn StdError + Send + Sync + 'static>>,
 }
 
 impl Error {
     pub(crate) const fn new(kind: ErrorKind) -> Self {
-        Self { kind, source: None }
+        Self { kind, message: Cow::Borrowed(kind.sentence()), source: None }
+    }
+
+    pub(crate) fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+        self.message = message.into();
+        self
     }
 
     pub(crate) fn with_source(
@@ -30,9 +39,15 @@ impl Error {
     }
 }
 
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self::new(kind)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("codec")
+        f.write_str(&self.message)
     }
 }
 
@@ -62,4 +77,19 @@ pub enum ErrorKind {
     Config,
     /// The operating system gave no random bytes.
     Random,
+}
+
+impl ErrorKind {
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Malformed => "these bytes are not of this format",
+            Self::UnknownKey => "the key ring has no key of this id",
+            Self::BadSeal => "the seal does not fit",
+            Self::Unsupported => "a newer release wrote this",
+            Self::Value => "the value cannot be encoded or decoded",
+            Self::TooLarge => "larger than a limit",
+            Self::Config => "the key ring is refused",
+            Self::Random => "the operating system gave no random bytes",
+        }
+    }
 }

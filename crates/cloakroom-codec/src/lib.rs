@@ -1,8 +1,31 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod cursor;
+mod derive;
 mod error;
+mod extensions;
+mod key_ring;
+mod keys;
+mod messagepack;
+mod pae;
+mod piece;
 mod random;
+mod scan;
+mod seal;
+mod state;
+mod token;
+mod value;
+mod values;
+mod xaes;
 
 pub use crate::error::{Error, ErrorKind};
+pub use crate::extensions::Extensions;
+pub use crate::key_ring::KeyRing;
+pub use crate::keys::Keys;
 pub use crate::random::random_array;
+pub use crate::seal::{ENVELOPE_OVERHEAD, MAX_PLAINTEXT_LEN, Purpose};
+pub use crate::state::{Flags, Login, Predecessor, State};
+pub use crate::token::{Handle, Secret, SecretHash, TOKEN_LEN, Token, TokenKey};
+pub use crate::value::{MAX_VALUE_LEN, Value};
+pub use crate::values::Values;

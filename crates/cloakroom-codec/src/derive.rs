@@ -1,0 +1,93 @@
+//! From one secret to one key per purpose: HKDF-SHA256.
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::pae;
+use crate::xaes::Xaes256Gcm;
+
+/// HMAC-SHA256 in its keyed state; a clone of it saves hashing the key again.
+pub(crate) type HmacSha256 = Hmac<Sha256>;
+
+/// Which key of a ring something was made with; public.
+pub(crate) type KeyId = [u8; 4];
+
+/// What a secret is reduced to before any namespace is known.
+pub(crate) type Prk = Zeroizing<[u8; 32]>;
+
+const EXTRACT_SALT: &[u8] = b"cloakroom/v1/extract";
+const KEY_ID: &[u8] = b"cloakroom/v1/key-id";
+const PAYLOAD_AEAD: &[u8] = b"cloakroom/v1/payload-aead";
+const PAYLOAD_MAC: &[u8] = b"cloakroom/v1/payload-mac";
+const TOKEN: &[u8] = b"cloakroom/v1/token";
+const RENEWAL: &[u8] = b"cloakroom/v1/renewal";
+const PRINCIPAL_INDEX: &[u8] = b"cloakroom/v1/principal-index";
+
+/// The keys of one secret within one namespace, scheduled once.
+pub(crate) struct Subkeys {
+    pub(crate) id: KeyId,
+    pub(crate) payload_aead: Xaes256Gcm,
+    pub(crate) payload_mac: HmacSha256,
+    pub(crate) token: HmacSha256,
+    pub(crate) renewal: HmacSha256,
+    pub(crate) principal_index: HmacSha256,
+}
+
+impl Subkeys {
+    pub(crate) fn derive(prk: &Prk, namespace: &str) -> Self {
+        Self {
+            id: key_id(prk, namespace),
+            payload_aead: Xaes256Gcm::new(&expand(prk, PAYLOAD_AEAD, namespace)),
+            payload_mac: keyed(&expand(prk, PAYLOAD_MAC, namespace)),
+            token: keyed(&expand(prk, TOKEN, namespace)),
+            renewal: keyed(&expand(prk, RENEWAL, namespace)),
+            principal_index: keyed(&expand(prk, PRINCIPAL_INDEX, namespace)),
+        }
+    }
+}
+
+/// HKDF-Extract under the salt of this format.
+pub(crate) fn extract(secret: &[u8]) -> Prk {
+    let (mut output, _) = Hkdf::<Sha256>::extract(Some(EXTRACT_SALT), secret);
+    let prk = Zeroizing::new(output.into());
+    output.as_mut_slice().zeroize();
+    prk
+}
+
+/// The public name of a secret within a namespace.
+pub(crate) fn key_id(prk: &Prk, namespace: &str) -> KeyId {
+    *expand(prk, KEY_ID, namespace)
+}
+
+/// HKDF-Expand for one purpose.
+#[expect(clippy::expect_used, reason = "32 bytes are a key for HMAC-SHA256, and 32 a length that HKDF gives")]
+fn expand<const N: usize>(prk: &Prk, label: &[u8], namespace: &str) -> Zeroizing<[u8; N]> {
+    const { assert!(N <= 32) };
+    let mut key = Zeroizing::new([0; N]);
+    let hkdf = Hkdf::<Sha256>::from_prk(prk.as_slice()).expect("a key of 32 bytes");
+    hkdf.expand(&pae::encode(&[label, namespace.as_bytes()]), key.as_mut_slice())
+        .expect("a length of at most 32 bytes");
+    key
+}
+
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+fn keyed(key: &[u8; 32]) -> HmacSha256 {
+    HmacSha256::new_from_slice(key).expect("a key of 32 bytes")
+}
+
+/// HMAC-SHA256 of a list of byte strings.
+pub(crate) fn mac_of(key: &HmacSha256, pieces: &[&[u8]]) -> HmacSha256 {
+    let mut mac = key.clone();
+    pae::feed(pieces, |part| mac.update(part));
+    mac
+}
+
+/// SHA-256 of a list of byte strings.
+pub(crate) fn digest_of(pieces: &[&[u8]]) -> [u8; 32] {
+    use sha2::Digest as _;
+    let mut digest = Sha256::new();
+    pae::feed(pieces, |part| digest.update(part));
+    digest.finalize().into()
+}
