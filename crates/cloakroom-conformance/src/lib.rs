@@ -1,2 +1,16 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod crowd;
+mod cut;
+mod dice;
+mod harness;
+pub mod laws;
+mod list;
+mod probe;
+mod run;
+mod sample;
+mod verdict;
+
+pub use crate::harness::Harness;
+pub use crate::run::run;
