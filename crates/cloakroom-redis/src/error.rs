@@ -1,0 +1,233 @@
+//! What a failure of Redis means for a session: the only place that decides it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use cloakroom_core::{Error, StoreError, StoreErrorKind};
+use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind};
+
+/// Why there is no reply.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    /// There is no connection: nothing was sent.
+    Unreached(RedisError),
+    /// The connection broke, perhaps after the request had gone out.
+    Lost(RedisError),
+    /// The deadline passed before the reply.
+    Late,
+}
+
+/// Whether a request leaves something behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It only looks.
+    Read,
+    /// It may change the record.
+    Write,
+}
+
+/// Whether an earlier try of the same request may have taken effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// There was none, or it certainly did not.
+    None,
+    /// Its reply was lost.
+    EarlierTry,
+}
+
+impl Failure {
+    /// Whether asking again at once is of no use: the server was reached and refuses us.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Unreached(error) if dial_kind(error) == StoreErrorKind::Misconfigured)
+    }
+
+    /// What a verb answers that ended like this.
+    pub(crate) fn into_store_error(self, effect: Effect, doubt: Doubt) -> StoreError {
+        match self {
+            Self::Late => failed(StoreErrorKind::Timeout, None),
+            Self::Lost(error) if effect == Effect::Write => {
+                failed(StoreErrorKind::Ambiguous, Some(Cause::of(&error)))
+            }
+            Self::Lost(error) => failed(StoreErrorKind::Unavailable, Some(Cause::of(&error))),
+            Self::Unreached(error) if doubt == Doubt::EarlierTry => {
+                failed(StoreErrorKind::Ambiguous, Some(Cause::of(&error)))
+            }
+            Self::Unreached(error) => failed(dial_kind(&error), Some(Cause::of(&error))),
+        }
+    }
+}
+
+/// What a verb answers when the server replied with an error.
+pub(crate) fn refused(error: &ServerError) -> StoreError {
+    failed(reply_kind(error), Some(Cause::of_reply(error)))
+}
+
+/// What a verb answers when a reply has not the type that the command gives.
+pub(crate) fn corrupt(what: &'static str) -> StoreError {
+    failed(StoreErrorKind::Corrupt, Some(Cause { what: what.to_owned() }))
+}
+
+/// What a verb answers when its outcome cannot be known: an earlier try may have taken effect, and
+/// somebody else's record is there now.
+pub(crate) fn ambiguous() -> StoreError {
+    failed(StoreErrorKind::Ambiguous, None)
+}
+
+/// The error of a start that failed: what no waiting mends is a configuration to correct.
+pub(crate) fn at_start(error: StoreError) -> Error {
+    if error.kind() != StoreErrorKind::Misconfigured {
+        return error.into();
+    }
+    match error.source() {
+        Some(cause) => Error::misconfigured(format!("redis: {cause}")),
+        None => Error::misconfigured(error.to_string()),
+    }
+}
+
+/// Whether this reply says that another connection may do better: the server behind this one was demoted,
+/// or has forgotten who we are. The request was not executed.
+pub(crate) fn turned_away(error: &ServerError) -> bool {
+    error.kind() == Some(ServerErrorKind::ReadOnly) || error.code() == "NOAUTH"
+}
+
+fn failed(kind: StoreErrorKind, cause: Option<Cause>) -> StoreError {
+    let error = StoreError::new(kind, "redis");
+    match cause {
+        Some(cause) => error.with_source(cause),
+        None => error,
+    }
+}
+
+/// What an error reply means.
+fn reply_kind(error: &ServerError) -> StoreErrorKind {
+    match error.kind() {
+        Some(
+            ServerErrorKind::BusyLoading
+            | ServerErrorKind::MasterDown
+            | ServerErrorKind::ClusterDown
+            | ServerErrorKind::TryAgain,
+        ) => StoreErrorKind::Unavailable,
+        Some(
+            ServerErrorKind::ReadOnly
+            | ServerErrorKind::NoPerm
+            | ServerErrorKind::Moved
+            | ServerErrorKind::Ask
+            | ServerErrorKind::CrossSlot,
+        ) => StoreErrorKind::Misconfigured,
+        Some(_) => StoreErrorKind::Other,
+        // The library has no kind for these.
+        None => match error.code() {
+            "OOM" => StoreErrorKind::Full,
+            "NOAUTH" | "WRONGPASS" | "DENIED" => StoreErrorKind::Misconfigured,
+            "BUSY" | "UNKILLABLE" | "NOREPLICAS" | "MISCONF" => StoreErrorKind::Unavailable,
+            "WRONGTYPE" => StoreErrorKind::Corrupt,
+            _ => StoreErrorKind::Other,
+        },
+    }
+}
+
+/// What it means that no connection came about.
+fn dial_kind(error: &RedisError) -> StoreErrorKind {
+    match error.kind() {
+        // A certificate that is not trusted, or a socket that may not be opened.
+        ErrorKind::Io => match io_kind(error) {
+            Some(io::ErrorKind::InvalidData | io::ErrorKind::PermissionDenied) => {
+                StoreErrorKind::Misconfigured
+            }
+            _ => StoreErrorKind::Unavailable,
+        },
+        // Too many clients, loading: what the server itself said to the greeting. Anything else of this
+        // kind is the refusal of the database number.
+        ErrorKind::Server(_) | ErrorKind::Extension => match ServerError::try_from(error.clone()) {
+            Ok(reply) if reply.kind() == Some(ServerErrorKind::ResponseError) => StoreErrorKind::Unavailable,
+            Ok(reply) => reply_kind(&reply),
+            Err(_) => StoreErrorKind::Misconfigured,
+        },
+        _ => StoreErrorKind::Misconfigured,
+    }
+}
+
+fn io_kind(error: &RedisError) -> Option<io::ErrorKind> {
+    let cause = error.source()?.downcast_ref::<Arc<dyn StdError + Send + Sync>>()?;
+    Some(cause.downcast_ref::<io::Error>()?.kind())
+}
+
+/// The cause of a failure, in words of our own: a server's text may quote keys and arguments.
+struct Cause {
+    what: String,
+}
+
+impl Cause {
+    fn of(error: &RedisError) -> Self {
+        if let Ok(reply) = ServerError::try_from(error.clone()) {
+            return Self::of_reply(&reply);
+        }
+        let what = match error.kind() {
+            ErrorKind::Io => match io_kind(error) {
+                Some(io::ErrorKind::InvalidData) => format!(
+                    "{error}; check the certificate of the server, and give a private authority as `ca=/path.pem`"
+                ),
+                Some(io::ErrorKind::PermissionDenied) => {
+                    format!("{error}; this process may not open the socket")
+                }
+                _ => error.to_string(),
+            },
+            ErrorKind::RESP3NotSupported => "the server is older than Redis 6 and speaks no RESP3".to_owned(),
+            ErrorKind::AuthenticationFailed => advice("WRONGPASS").to_owned(),
+            ErrorKind::Parse => "what answered does not speak the protocol of Redis".to_owned(),
+            ErrorKind::Server(ServerErrorKind::ResponseError) => {
+                "the server refuses the number of the database".to_owned()
+            }
+            _ => error.category().to_owned(),
+        };
+        Self { what }
+    }
+
+    fn of_reply(error: &ServerError) -> Self {
+        let code = error.code();
+        let printable = code.len() <= 20 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+        let what = match advice(code) {
+            "" if printable => format!("the server answered {code}"),
+            "" => "the server answered with an error".to_owned(),
+            advice => format!("{advice} ({code})"),
+        };
+        Self { what }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl StdError for Cause {}
+
+/// What to do about an error reply, where that is known.
+fn advice(code: &str) -> &'static str {
+    match code {
+        "WRONGPASS" => "the server refuses the user or the password; check both, percent-encoded, in the URL",
+        "NOAUTH" => "the server wants a password; give it in the URL",
+        "NOPERM" => "the user lacks a right; grant the commands and keys that the documentation names",
+        "DENIED" => "the server is in protected mode; give it a password or bind it to the right address",
+        "READONLY" => "the server is a replica; connect to the primary",
+        "MOVED" | "ASK" | "CROSSSLOT" => "the server is a node of a cluster; connect to a single server",
+        "OOM" => "the server is at its `maxmemory`",
+        "MISCONF" => "the server cannot write to its disk and refuses changes",
+        "NOREPLICAS" => "the server has fewer replicas than `min-replicas-to-write`",
+        "LOADING" => "the server is still loading its data",
+        "BUSY" => "the server is busy with a script",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,302 @@
+//! Sessions in one Redis or Valkey server.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cloakroom_core::{
+    Created, Deleted, Error, Freshness, PrincipalIndex, Record, Replaced, Store, StoreError, StoreKey,
+    Touched, Version,
+};
+use redis::{Cmd, Pipeline, ServerErrorKind, Value};
+use tokio::time::Instant;
+
+use crate::connect::RedisStoreBuilder;
+use crate::error::{self, Doubt, Effect};
+use crate::link::{Answer, Link};
+use crate::prefix::Prefix;
+use crate::script::{Atomic, REPLACE, TOUCH};
+use crate::stored;
+
+/// Keeps sessions in one Redis or Valkey server, reached over TCP, TLS or a Unix socket.
+///
+/// All verbs share one connection, which is dialled anew when it fails. Each verb is one round trip and ends
+/// within its deadline, all tries together. A clone is the same store.
+///
+/// Each record is one string under `{prefix}:{public handle}`: the version in 8 bytes, big-endian, then the
+/// payload. It always has a time to live, of at most ten years.
+///
+/// # Lost replies
+///
+/// A verb whose connection broke is asked once more. It finds its own write by the version, and answers as
+/// if nothing had happened; a `delete` whose reply was lost answers `Deleted`. Where somebody else's record
+/// is found instead, `create` and `replace` answer
+/// [`Ambiguous`](cloakroom_core::StoreErrorKind::Ambiguous): theirs may have been there for a moment.
+///
+/// # Cancel safety
+///
+/// A verb that is dropped leaves the old or the new record. Its reply, when it comes, goes to nobody.
+///
+/// ```no_run
+/// use cloakroom_redis::RedisStore;
+///
+/// # async fn connect() -> Result<(), cloakroom_core::Error> {
+/// let store = RedisStore::connect("redis://:password@127.0.0.1:6379/0?prefix=shop").await?;
+/// # Ok::<(), cloakroom_core::Error>(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct RedisStore {
+    link: Link,
+    prefix: Prefix,
+    timeout: Duration,
+}
+
+impl RedisStore {
+    /// Connects to the server that `url` names, and waits until it answers.
+    ///
+    /// The forms of `url` are
+    ///
+    /// - `redis://[[user]:password@]host[:port][/database]`, `rediss://…` over TLS,
+    /// - `redis+unix:///path/to/socket`.
+    ///
+    /// User and password are percent-encoded. Parameters after `?`:
+    ///
+    /// | name | meaning | default |
+    /// |---|---|---|
+    /// | `prefix` | what the keys begin with: 1 to 40 of `A-Z a-z 0-9 _ . -` | `cloakroom` |
+    /// | `timeout` | the deadline of a verb, `10ms` to `60s` | `2s` |
+    /// | `connect_timeout` | the deadline of a connection, `10ms` to `60s` | `1s` |
+    /// | `ca` | `rediss` only: the file of the authorities to trust instead of the system's | |
+    /// | `db`, `user`, `pass` | `redis+unix` only | `0` |
+    ///
+    /// A warning event tells when the server would evict sessions.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` for a URL, a password or a certificate that is wrong, in a sentence that says what to
+    /// do and shows no password. `Unavailable` or `Timeout` when the server is not there; to start before
+    /// the server does, see [`connect_lazy`](Self::connect_lazy).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing remains of a call that is dropped.
+    ///
+    /// ```no_run
+    /// use cloakroom_redis::RedisStore;
+    ///
+    /// # async fn connect() -> Result<(), cloakroom_core::Error> {
+    /// let store = RedisStore::connect("rediss://shop:s3cret@redis.internal/2?timeout=500ms").await?;
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// # }
+    /// ```
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        Self::builder(url).connect().await
+    }
+
+    /// Takes `url` as [`connect`](Self::connect) does, without a word to the server: the first verb dials.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` for a URL that is wrong. A wrong password shows when the first verb fails.
+    ///
+    /// ```
+    /// use cloakroom_redis::RedisStore;
+    ///
+    /// let store = RedisStore::connect_lazy("redis://127.0.0.1")?;
+    /// assert!(RedisStore::connect_lazy("redis://127.0.0.1?tiemout=1s").is_err());
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    pub fn connect_lazy(url: &str) -> Result<Self, Error> {
+        Self::builder(url).connect_lazy()
+    }
+
+    /// A store that is still being set up; what is set here wins over what the URL says.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cloakroom_redis::RedisStore;
+    ///
+    /// let store = RedisStore::builder("redis://127.0.0.1")
+    ///     .with_prefix("shop")
+    ///     .with_timeout(Duration::from_millis(500))
+    ///     .connect_lazy()?;
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    pub fn builder(url: &str) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(url)
+    }
+
+    pub(crate) const fn new(link: Link, prefix: Prefix, timeout: Duration) -> Self {
+        Self { link, prefix, timeout }
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+
+    async fn call(
+        &self,
+        script: &Atomic,
+        arguments: impl Fn(&mut Cmd) + Send + Sync,
+        deadline: Instant,
+    ) -> Result<(Verdict, Doubt), StoreError> {
+        let request = |mut command: Cmd| {
+            arguments(&mut command);
+            one(command)
+        };
+        let answer = self.link.ask(&request(script.by_digest()), Effect::Write, deadline).await?;
+        let unknown = |reply: &Value| matches!(reply, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::NoScript));
+        if !answer.replies.iter().any(unknown) {
+            return Ok((verdict(reply(answer.replies)?)?, answer.doubt));
+        }
+        let again = self.link.ask(&request(script.by_text()), Effect::Write, deadline).await?;
+        Ok((verdict(reply(again.replies)?)?, either(answer.doubt, again.doubt)))
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn load(&self, key: &StoreKey, _freshness: Freshness) -> Result<Option<Record>, StoreError> {
+        let name = self.prefix.name(key);
+        let mut request = redis::pipe();
+        request.cmd("GET").arg(&name).cmd("PTTL").arg(&name);
+        let answer = self.link.ask(&request, Effect::Read, self.deadline()).await?;
+        let [value, left] = replies(answer.replies)?;
+        let value = match value {
+            Value::Nil => return Ok(None),
+            Value::BulkString(value) => value,
+            _ => return Err(error::corrupt("the reply to GET is no string")),
+        };
+        match left {
+            // Gone between the two commands.
+            Value::Int(-2) => Ok(None),
+            Value::Int(left) => match stored::record(value, left) {
+                Some(record) => Ok(Some(record)),
+                None => Err(error::corrupt("the value under the key has no version")),
+            },
+            _ => Err(error::corrupt("the reply to PTTL is no number")),
+        }
+    }
+
+    async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
+        let name = self.prefix.name(key);
+        let deadline = self.deadline();
+        let mut command = redis::cmd("SET");
+        command.arg(&name).arg(stored::value(record)).arg("NX").arg("PX").arg(stored::millis(record.ttl));
+        let Answer { replies, doubt } = self.link.ask(&one(command), Effect::Write, deadline).await?;
+        match reply(replies)? {
+            Value::Okay => return Ok(Created::Created),
+            Value::Nil => {}
+            _ => return Err(error::corrupt("the reply to SET is neither OK nor nil")),
+        }
+        let mut command = redis::cmd("GETRANGE");
+        command.arg(&name).arg(0).arg(stored::VERSION_LEN - 1);
+        let effect = if doubt == Doubt::None { Effect::Read } else { Effect::Write };
+        let answer = self.link.ask(&one(command), effect, deadline).await?;
+        match (reply(answer.replies)?, doubt) {
+            (Value::BulkString(found), _) if found == record.version.to_be_bytes() => Ok(Created::Created),
+            (Value::BulkString(_), Doubt::None) => Ok(Created::Occupied),
+            (Value::BulkString(_), Doubt::EarlierTry) => Err(error::ambiguous()),
+            _ => Err(error::corrupt("the reply to GETRANGE is no string")),
+        }
+    }
+
+    async fn replace(
+        &self,
+        key: &StoreKey,
+        expected: Version,
+        record: &Record,
+    ) -> Result<Replaced, StoreError> {
+        let name = self.prefix.name(key);
+        let value = stored::value(record);
+        let arguments = |command: &mut Cmd| {
+            command.arg(1).arg(&name).arg(&expected.to_be_bytes()).arg(&value);
+            command.arg(stored::millis(record.ttl));
+        };
+        match self.call(&REPLACE, arguments, self.deadline()).await? {
+            (Verdict::Done, _) => Ok(Replaced::Replaced),
+            (Verdict::Missing, _) => Ok(Replaced::Missing),
+            (Verdict::Conflict, Doubt::None) => Ok(Replaced::Conflict),
+            (Verdict::Conflict, Doubt::EarlierTry) => Err(error::ambiguous()),
+        }
+    }
+
+    async fn touch(&self, key: &StoreKey, expected: Version, ttl: Duration) -> Result<Touched, StoreError> {
+        let name = self.prefix.name(key);
+        let arguments = |command: &mut Cmd| {
+            command.arg(1).arg(&name).arg(&expected.to_be_bytes()).arg(stored::millis(ttl));
+        };
+        match self.call(&TOUCH, arguments, self.deadline()).await? {
+            (Verdict::Done, _) => Ok(Touched::Touched),
+            (Verdict::Missing, _) => Ok(Touched::Missing),
+            (Verdict::Conflict, _) => Ok(Touched::Conflict),
+        }
+    }
+
+    async fn delete(&self, key: &StoreKey) -> Result<Deleted, StoreError> {
+        let mut command = redis::cmd("DEL");
+        command.arg(self.prefix.name(key));
+        let answer = self.link.ask(&one(command), Effect::Write, self.deadline()).await?;
+        match (reply(answer.replies)?, answer.doubt) {
+            (Value::Int(0), Doubt::None) => Ok(Deleted::Missing),
+            (Value::Int(_), _) => Ok(Deleted::Deleted),
+            _ => Err(error::corrupt("the reply to DEL is no number")),
+        }
+    }
+
+    fn principals(&self) -> Option<&dyn PrincipalIndex> {
+        None
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("prefix", &format_args!("{}", self.prefix))
+            .field("timeout", &self.timeout)
+            .field("link", &self.link)
+            .finish()
+    }
+}
+
+/// What a script found.
+enum Verdict {
+    Done,
+    Conflict,
+    Missing,
+}
+
+fn verdict(reply: Value) -> Result<Verdict, StoreError> {
+    match reply {
+        Value::BulkString(word) if word == b"done" => Ok(Verdict::Done),
+        Value::BulkString(word) if word == b"conflict" => Ok(Verdict::Conflict),
+        Value::BulkString(word) if word == b"missing" => Ok(Verdict::Missing),
+        _ => Err(error::corrupt("the reply of the script is none of its words")),
+    }
+}
+
+fn one(command: Cmd) -> Pipeline {
+    let mut request = redis::pipe();
+    request.add_command(command);
+    request
+}
+
+fn reply(all: Vec<Value>) -> Result<Value, StoreError> {
+    let [reply] = replies(all)?;
+    Ok(reply)
+}
+
+/// The replies, if there are as many as commands were sent and none is an error.
+fn replies<const N: usize>(all: Vec<Value>) -> Result<[Value; N], StoreError> {
+    for reply in &all {
+        if let Value::ServerError(error) = reply {
+            return Err(error::refused(error));
+        }
+    }
+    all.try_into().map_err(|_| error::corrupt("the number of replies is not that of the commands"))
+}
+
+fn either(one: Doubt, other: Doubt) -> Doubt {
+    if one == Doubt::None { other } else { one }
+}

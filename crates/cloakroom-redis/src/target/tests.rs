@@ -1,0 +1,103 @@
+use std::time::Duration;
+
+use cloakroom_core::ErrorKind;
+
+use super::{Place, parse};
+
+fn tcp(host: &str, port: u16) -> Place {
+    Place::Tcp { host: host.to_owned(), port }
+}
+
+#[test]
+fn places_are_read() {
+    for (url, place, database) in [
+        ("redis://localhost", tcp("localhost", 6379), 0),
+        ("redis://localhost/", tcp("localhost", 6379), 0),
+        ("redis://127.0.0.1:7000/3", tcp("127.0.0.1", 7000), 3),
+        ("redis://[::1]:7000/15", tcp("::1", 7000), 15),
+        ("rediss://redis.internal:6380", Place::Tls { host: "redis.internal".to_owned(), port: 6380 }, 0),
+        ("redis+unix:///run/redis.sock", Place::Unix { path: "/run/redis.sock".into() }, 0),
+        ("redis+unix:///a%20b/redis.sock?db=4", Place::Unix { path: "/a b/redis.sock".into() }, 4),
+    ] {
+        let target = parse(url).expect(url);
+        assert_eq!(target.place, place, "{url}");
+        assert_eq!(target.database, database, "{url}");
+        assert_eq!((target.user, target.password), (None, None), "{url}");
+    }
+}
+
+#[test]
+fn user_and_password_are_percent_decoded() {
+    for (url, user, password) in [
+        ("redis://:s3cret@localhost", None, Some("s3cret")),
+        ("redis://ada:s3cret@localhost/1", Some("ada"), Some("s3cret")),
+        ("redis://a%40b:p%3Aw%2F%3F%23%25@localhost", Some("a@b"), Some("p:w/?#%")),
+        ("redis://:%C3%A4+@localhost", None, Some("ä+")),
+        ("redis+unix:///s?user=ada&pass=p%26w", Some("ada"), Some("p&w")),
+    ] {
+        let target = parse(url).expect(url);
+        assert_eq!(target.user.as_deref(), user, "{url}");
+        assert_eq!(target.password.as_deref(), password, "{url}");
+    }
+}
+
+#[test]
+fn parameters_are_read() {
+    let target =
+        parse("rediss://h?prefix=shop&timeout=500ms&connect_timeout=3s&ca=/a%20b/ca.pem").expect("a URL");
+    assert_eq!(target.prefix.to_string(), "shop");
+    assert_eq!(target.timeout, Duration::from_millis(500));
+    assert_eq!(target.connect_timeout, Duration::from_secs(3));
+    assert_eq!(target.ca, Some("/a b/ca.pem".into()));
+    let target = parse("redis://h").expect("a URL");
+    assert_eq!(target.prefix.to_string(), "cloakroom");
+    assert_eq!((target.timeout, target.connect_timeout), (Duration::from_secs(2), Duration::from_secs(1)));
+}
+
+#[test]
+fn wrong_urls_say_what_to_do_and_nothing_else() {
+    for (url, advice) in [
+        ("", "cannot be read"),
+        ("localhost:6379", "begins with redis://"),
+        ("http://SECRET@h", "begins with redis://"),
+        ("redis:h", "names no host"),
+        ("redis://", "names no host"),
+        ("redis:///0", "names no host"),
+        ("redis://:SECRET@", "names no host"),
+        ("redis://h:port", "the port"),
+        ("redis://h:65536", "the port"),
+        ("redis://h:0", "the port"),
+        ("redis://:SECRET?SECRET@h", "percent-encoded"),
+        ("redis://u:1234?SECRET=1@h", "unknown parameter"),
+        ("redis://:SECRET#SECRET@h", "percent-encoded"),
+        ("redis://u:12#SECRET@h", "%23"),
+        ("rediss://:SECRET@h#insecure", "%23"),
+        ("redis://h/zero", "the database"),
+        ("redis://h/-1", "the database"),
+        ("redis://h/0/1", "the database"),
+        ("redis://h/4294967296", "the database"),
+        ("redis://SECRET@h", "user without a password"),
+        ("redis://u:%FF@h", "not UTF-8"),
+        ("redis://h?tiemout=2s", "unknown parameter"),
+        ("redis://h?protocol=SECRET", "unknown parameter"),
+        ("redis://h?timeout=2", "`2s` or `500ms`"),
+        ("redis://h?timeout=2m", "`2s` or `500ms`"),
+        ("redis://h?timeout=-2s", "`2s` or `500ms`"),
+        ("redis://h?timeout=99999999999s", "`2s` or `500ms`"),
+        ("redis://h?connect_timeout=soon", "`2s` or `500ms`"),
+        ("redis://h?prefix=a:b", "the prefix"),
+        ("redis://h?prefix=", "the prefix"),
+        ("redis://h?ca=/ca.pem", "rediss://"),
+        ("redis://h?db=1", "redis+unix://"),
+        ("redis://h?pass=SECRET", "redis+unix://"),
+        ("redis+unix://run/redis.sock", "three slashes"),
+        ("redis+unix:///", "names no socket"),
+        ("redis+unix:///s?db=x", "the database"),
+    ] {
+        let Err(error) = parse(url) else { panic!("{url} is accepted") };
+        assert_eq!(error.kind(), ErrorKind::Misconfigured, "{url}");
+        let shown = format!("{error}");
+        assert!(shown.contains(advice), "{url}: {shown}");
+        assert!(!format!("{error:?} {shown}").contains("SECRET"), "{url}: {shown}");
+    }
+}
