@@ -14,6 +14,8 @@ mod tests;
 
 /// What the names of tests that measure begin with.
 const MEASURE: &str = "measure_";
+/// How the reasons of ignored tests begin that run where everything is at hand.
+const RUNS_HERE: [&str; 2] = ["needs ", "takes "];
 
 /// A whole run: the count so far, and what was left out.
 #[derive(Debug)]
@@ -35,7 +37,7 @@ impl<'a> Suite<'a> {
         Self { backends, servers, tally: Tally::default(), left_out: Vec::new() }
     }
 
-    /// Runs the tests that a program does not ignore, then those that it ignores for want of something that is here.
+    /// Runs the tests that a program does not ignore, then those that it ignores for want of a server or of patience.
     pub(crate) fn test(&mut self, executable: &Executable) -> Result<()> {
         step::say(&format!("\n{}", executable.label));
         let ignored = self.run(&executable.label, executable.command(&[]))?;
@@ -136,7 +138,7 @@ fn sort(label: &str, ignored: Vec<Ignored>, backends: &[Backend]) -> (Vec<String
             .find(|backend| !backends.contains(backend) && names(&reason, backend.name()));
         let why = match missing {
             _ if measures(&name) => format!("{reason}; `cargo xtask measure` runs it"),
-            _ if !reason.starts_with("needs ") => reason,
+            _ if !RUNS_HERE.iter().any(|start| reason.starts_with(start)) => reason,
             Some(backend) => format!("{} was not selected", backend.name()),
             None => {
                 wanted.push(name);

@@ -15,7 +15,7 @@ fn example() -> Vec<Ignored> {
     vec![
         ignored("create_never_overwrites", "needs redis: run `cargo xtask test`"),
         ignored("laws::touch", "needs CLOAKROOM_TEST_REDIS_URL"),
-        ignored("crash", "needs a debugger"),
+        ignored("crash", "takes a minute"),
         ignored("laws::measure_login", "measures redis"),
         ignored("someday", "flaky"),
     ]
