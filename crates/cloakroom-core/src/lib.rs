@@ -1,21 +1,56 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// In the order of a request.
+mod builder;
+mod cache;
+mod change;
+mod commit;
+mod cookie_header;
+mod key;
+mod listing;
+mod live;
+mod login;
+mod manager;
+mod reply;
+mod session;
+mod transport;
+mod visit;
+// What it rests on.
+mod backend;
 mod clock;
+mod cookie;
 mod error;
+mod events;
+mod expiry;
 mod principal;
+mod renewal;
 mod store;
 mod store_error;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use async_trait::async_trait;
+pub use cloakroom_codec::KeyRing;
 
+pub use crate::backend::Backend;
+pub use crate::builder::SessionManagerBuilder;
 pub use crate::clock::Clock;
+pub use crate::cookie::{CookieLifetime, CookiePolicy, Partition, SameSite};
 pub use crate::error::{Error, ErrorKind, Result};
+pub use crate::events::{EndReason, RejectReason, SessionEvent, SessionEventKind, SessionEvents};
+pub use crate::expiry::Expiry;
+pub use crate::key::{Key, SessionKey};
+pub use crate::listing::SessionInfo;
+pub use crate::login::{Login, VisitorValues};
+pub use crate::manager::{OnEnded, SessionManager};
 pub use crate::principal::{Admitted, Entries, IndexVersion, PrincipalIndex};
+pub use crate::renewal::{OnReuse, Renewal};
+pub use crate::reply::{Reply, ResponseHeaders};
+pub use crate::session::Session;
 pub use crate::store::{
     Created, Deleted, Freshness, PrincipalTag, PublicHandle, Record, Replaced, Store, StoreKey, Touched,
     Version,
 };
 pub use crate::store_error::{StoreError, StoreErrorKind};
+pub use crate::visit::Visit;

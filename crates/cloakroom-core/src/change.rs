@@ -1,0 +1,188 @@
+//! What a request did to its session, noted so that it can be done again on top of another's change.
+
+use cloakroom_codec::{Flags, Login as BoundLogin, State, Value};
+
+use crate::error::Result;
+use crate::login::VisitorValues;
+
+/// One thing that a request did.
+pub(crate) enum Change {
+    Set {
+        key: Box<str>,
+        value: Value,
+    },
+    Remove {
+        key: Box<str>,
+    },
+    /// Handed out once: what is taken again must still be what was taken.
+    Take {
+        key: Box<str>,
+        taken: Value,
+    },
+    /// Run again on whatever value is there.
+    Update {
+        key: Box<str>,
+        apply: Recomputation,
+    },
+    Clear,
+    /// The value that a decision was based on.
+    Unchanged {
+        key: Box<str>,
+        seen: Option<Value>,
+    },
+    Flash {
+        message: Value,
+    },
+    TakeFlashes {
+        taken: Vec<Value>,
+    },
+    Authenticate(Box<Authentication>),
+    Rotate {
+        at: u64,
+    },
+    Expire {
+        idle: u64,
+        absolute: u64,
+    },
+    Remember {
+        at: u64,
+        lifetime: u64,
+    },
+}
+
+/// The handler's closure, from one encoded value to the next.
+pub(crate) type Recomputation = Box<dyn FnMut(Option<&Value>) -> Result<Value> + Send>;
+
+/// Everything that a login changes.
+pub(crate) struct Authentication {
+    pub(crate) login: BoundLogin,
+    pub(crate) visitor_values: VisitorValues,
+    pub(crate) at: u64,
+    pub(crate) idle: u64,
+    pub(crate) absolute: u64,
+}
+
+/// Why a replay stopped.
+pub(crate) enum Stopped {
+    /// What the change was based on has gone.
+    Overtaken,
+    Failed(crate::error::Error),
+}
+
+impl Change {
+    /// Does to `state` what the request did to the state that it had loaded.
+    pub(crate) fn replay(&mut self, state: &mut State) -> Result<(), Stopped> {
+        match self {
+            Self::Take { key, taken } => {
+                if state.values.get(key).as_ref() != Some(&*taken) {
+                    return Err(Stopped::Overtaken);
+                }
+                state.values.remove(key);
+            }
+            Self::Update { key, apply } => {
+                let value = apply(state.values.get(key).as_ref()).map_err(Stopped::Failed)?;
+                state.values.insert(key, value);
+            }
+            Self::Unchanged { key, seen } => {
+                if state.values.get(key) != *seen {
+                    return Err(Stopped::Overtaken);
+                }
+            }
+            other => other.apply(state),
+        }
+        Ok(())
+    }
+
+    /// Does to `state` what needs neither a look at the old value nor a closure.
+    pub(crate) fn apply(&self, state: &mut State) {
+        match self {
+            Self::Set { key, value } => {
+                state.values.insert(key, value.clone());
+            }
+            Self::Remove { key } | Self::Take { key, .. } => {
+                state.values.remove(key);
+            }
+            Self::Clear => {
+                state.values.clear();
+                state.flashes.clear();
+            }
+            Self::Flash { message } => state.flashes.push(message.clone()),
+            Self::TakeFlashes { taken } => {
+                for message in taken {
+                    if let Some(at) = state.flashes.iter().position(|kept| kept == message) {
+                        state.flashes.remove(at);
+                    }
+                }
+            }
+            Self::Authenticate(authentication) => authentication.apply(state),
+            Self::Rotate { at } => {
+                state.generation = state.generation.wrapping_add(1);
+                state.rotated_at = Some(*at);
+                state.predecessor = None;
+            }
+            Self::Expire { idle, absolute } => {
+                let start = state.authenticated_at.unwrap_or(state.created_at);
+                state.idle = *idle;
+                state.absolute_deadline = start.saturating_add(*absolute);
+            }
+            Self::Remember { at, lifetime } => {
+                state.lifetime_override = Some(*lifetime);
+                state.idle = *lifetime;
+                state.absolute_deadline = at.saturating_add(*lifetime);
+                state.flags = state.flags.with(Flags::PERSISTENT_COOKIE);
+            }
+            Self::Update { .. } | Self::Unchanged { .. } => {}
+        }
+    }
+
+    /// Whether doing it twice does the same as doing it once.
+    pub(crate) const fn is_repeatable(&self) -> bool {
+        !matches!(self, Self::Update { .. } | Self::Take { .. } | Self::Flash { .. })
+    }
+
+    /// Whether the handler only read, and the write is our own business.
+    pub(crate) const fn is_upkeep(&self) -> bool {
+        matches!(self, Self::TakeFlashes { .. } | Self::Unchanged { .. })
+    }
+
+    /// Whether it starts a new session for a visitor whose token was rotated away.
+    pub(crate) const fn is_authentication(&self) -> bool {
+        matches!(self, Self::Authenticate(_))
+    }
+}
+
+impl Authentication {
+    fn apply(&self, state: &mut State) {
+        let bound = state.login.as_ref().map(|login| login.principal.as_str());
+        let somebody_else = bound.is_some_and(|bound| bound != self.login.principal);
+        if somebody_else || self.visitor_values == VisitorValues::Discard && bound.is_none() {
+            state.values.clear();
+            state.flashes.clear();
+        }
+        if somebody_else {
+            state.lifetime_override = None;
+            state.flags = state.flags.without(Flags::PERSISTENT_COOKIE);
+        }
+        state.login = Some(self.login.clone());
+        state.generation = state.generation.wrapping_add(1);
+        state.authenticated_at = Some(self.at);
+        state.rotated_at = Some(self.at);
+        state.predecessor = None;
+        let (idle, absolute) = state.lifetime_override.map_or((self.idle, self.absolute), |all| (all, all));
+        state.idle = idle;
+        state.absolute_deadline = self.at.saturating_add(absolute);
+    }
+}
+
+/// Whether two states differ in anything that a request can change.
+pub(crate) fn differs(a: &State, b: &State) -> bool {
+    a.generation != b.generation
+        || a.authenticated_at != b.authenticated_at
+        || a.absolute_deadline != b.absolute_deadline
+        || a.idle != b.idle
+        || a.lifetime_override != b.lifetime_override
+        || a.flags != b.flags
+        || a.login.as_ref().map(|login| &login.principal) != b.login.as_ref().map(|login| &login.principal)
+        || a.flashes != b.flashes
+        || a.values != b.values
+}

@@ -1,0 +1,195 @@
+//! What one request knows of its session, from the load to the commit.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cloakroom_codec::{Handle, Secret, State, TokenKey};
+
+use crate::change::{Change, differs};
+use crate::error::{Error, ErrorKind, Result};
+use crate::manager::Inner;
+use crate::store::{StoreKey, Version};
+
+/// A session as all its handles share it.
+pub(crate) struct Shared {
+    pub(crate) manager: Arc<Inner>,
+    /// One commit at a time.
+    pub(crate) turn: async_lock::Mutex<()>,
+    live: Mutex<Live>,
+}
+
+impl Shared {
+    pub(crate) fn new(manager: Arc<Inner>, live: Live) -> Self {
+        Self { manager, turn: async_lock::Mutex::new(()), live: Mutex::new(live) }
+    }
+
+    /// Never held across an await, nor while a closure of the application runs.
+    pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one request knows of its session.
+pub(crate) struct Live {
+    pub(crate) place: Place,
+    /// As it was loaded or last committed.
+    pub(crate) base: State,
+    /// With the changes of this request; `None` while there are none.
+    pub(crate) draft: Option<State>,
+    pub(crate) changes: Vec<Change>,
+    /// The secret that a rotation in this request has drawn.
+    pub(crate) fresh_secret: Option<Arc<Secret>>,
+    /// The last write whose answer is not known, and how many changes it held.
+    pub(crate) attempt: Option<(Version, usize)>,
+    pub(crate) phase: Phase,
+    pub(crate) reach: Reach,
+    pub(crate) news: News,
+    /// A handler panicked while it held the session.
+    pub(crate) panicked: bool,
+    /// Whether there was a session when the request came.
+    pub(crate) was_new: bool,
+}
+
+/// Where the session lies.
+pub(crate) enum Place {
+    /// Nowhere: an anonymous visitor for whom nothing was written.
+    Nowhere(Origin),
+    /// Under a key of the store.
+    Stored(Stored),
+    /// The session was rotated less than a minute ago, and this request came with the old token.
+    Overtaken,
+}
+
+/// Why a session lies nowhere.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The request brought no authentic token.
+    NoToken,
+    /// The request brought an authentic token of a session that there is not, or not any more.
+    DeadToken,
+}
+
+/// A session that has a record.
+#[derive(Clone)]
+pub(crate) struct Stored {
+    pub(crate) handle: Handle,
+    /// The secret that the client should hold; unknown if it was renewed under a key that has left the ring.
+    pub(crate) secret: Option<Secret>,
+    pub(crate) key: StoreKey,
+    pub(crate) version: Version,
+    /// What was left to live, when the record was read.
+    pub(crate) ttl: Duration,
+    pub(crate) presented: Presented,
+    pub(crate) token_key: TokenKey,
+}
+
+/// Which secret the request came with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presented {
+    /// The newest.
+    Current,
+    /// The one before the last renewal, in its grace.
+    Predecessor,
+}
+
+/// What may still be done with the session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Open,
+    /// `logout()` was called.
+    LoggedOut(Deletion),
+    /// The response has begun.
+    Committed,
+    /// The session ended under this request, which was told.
+    Ended,
+}
+
+/// How far a logout has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deletion {
+    Pending,
+    Done,
+}
+
+/// What a handle may do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Belongs to a request: may create, rotate and send cookies.
+    Request,
+    /// Outlives its request: may only change what there is.
+    Detached,
+}
+
+/// What the client must learn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    None,
+    /// The token of the session as it is now.
+    Token,
+    /// That there is no session any more.
+    Removal,
+}
+
+impl Live {
+    pub(crate) const fn nowhere(origin: Origin, base: State) -> Self {
+        Self::at(Place::Nowhere(origin), base)
+    }
+
+    pub(crate) const fn at(place: Place, base: State) -> Self {
+        let was_new = !matches!(place, Place::Stored(_));
+        Self {
+            place,
+            base,
+            draft: None,
+            changes: Vec::new(),
+            fresh_secret: None,
+            attempt: None,
+            phase: Phase::Open,
+            reach: Reach::Request,
+            news: News::None,
+            panicked: false,
+            was_new,
+        }
+    }
+
+    /// The state as the handler sees it.
+    pub(crate) fn seen(&self) -> &State {
+        self.draft.as_ref().unwrap_or(&self.base)
+    }
+
+    /// Whether the session is over for its readers.
+    pub(crate) const fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::LoggedOut(_))
+    }
+
+    /// Refuses a write that comes too late.
+    pub(crate) fn check_open(&self) -> Result<()> {
+        match self.phase {
+            Phase::Open => Ok(()),
+            Phase::LoggedOut(_) => Err(Error::new(ErrorKind::LoggedOut)),
+            Phase::Committed => Err(Error::new(ErrorKind::Committed)),
+            Phase::Ended => Err(Error::new(ErrorKind::Ended)),
+        }
+    }
+
+    /// The state to write to.
+    pub(crate) fn draft(&mut self) -> &mut State {
+        self.draft.get_or_insert_with(|| self.base.clone())
+    }
+
+    /// Does a change and notes it.
+    pub(crate) fn note(&mut self, change: Change) {
+        change.apply(self.draft());
+        self.changes.push(change);
+    }
+
+    /// Whether a commit would store anything that the handler asked for.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.fresh_secret.is_some() || self.draft.as_ref().is_some_and(|draft| differs(draft, &self.base))
+    }
+}
+
+/// Whether a state is worth a record.
+pub(crate) fn has_content(state: &State) -> bool {
+    state.login.is_some() || !state.values.is_empty() || !state.flashes.is_empty()
+}

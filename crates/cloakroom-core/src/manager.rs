@@ -1,0 +1,144 @@
+//! Everything that the requests of one application share.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom_codec::{KeyRing, Keys, State};
+
+use crate::backend::Backend;
+use crate::builder::SessionManagerBuilder;
+use crate::clock::Clock;
+use crate::events::{Events, SessionEventKind};
+use crate::expiry::Expiry;
+use crate::renewal::{OnReuse, Renewal};
+use crate::store::{Store, StoreKey};
+use crate::transport::Transport;
+use crate::visit::Visit;
+
+/// Everything that the requests of one application share: backend, keys and policies.
+///
+/// Cheap to clone; a clone is the same manager. An adapter's layer holds one.
+///
+/// ```
+/// use cloakroom_core::testing::ModelStore;
+/// use cloakroom_core::{Clock, KeyRing, SessionManager};
+///
+/// let sessions = SessionManager::new(ModelStore::new(Clock::system()), KeyRing::generate());
+/// # let _ = sessions;
+/// # Ok::<(), cloakroom_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct SessionManager(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) backend: Backend,
+    pub(crate) keys: Keys,
+    pub(crate) clock: Clock,
+    pub(crate) expiry: Expiry,
+    pub(crate) transport: Transport,
+    pub(crate) deadline: Duration,
+    pub(crate) max_size: usize,
+    pub(crate) renewal: Option<Renewal>,
+    pub(crate) on_reuse: OnReuse,
+    pub(crate) on_ended: OnEnded,
+    pub(crate) caches: Caches,
+    pub(crate) events: Events,
+}
+
+/// What a response becomes when its session ended while the handler ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnEnded {
+    /// `409 session ended` takes its place.
+    #[default]
+    Refuse,
+    /// It passes, although what the handler wrote is not stored.
+    Pass,
+}
+
+/// Whether shared caches may keep responses that depend on an anonymous or known visitor's session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caches {
+    /// `private`, or `no-store` for a visitor who is known.
+    Restricted,
+    /// As the handler says, but never together with a token.
+    AsTheHandlerSays,
+}
+
+impl SessionManager {
+    /// A manager with the default policies.
+    ///
+    /// # Panics
+    ///
+    /// Two secrets of the ring have the same derived key id, which befalls one pair in four billion;
+    /// [`builder`](Self::builder) reports it as an error.
+    #[must_use]
+    pub fn new(backend: impl Into<Backend>, keys: KeyRing) -> Self {
+        SessionManagerBuilder::new(backend.into(), keys).build_default()
+    }
+
+    /// A manager whose policies are chosen one by one.
+    pub fn builder(backend: impl Into<Backend>, keys: KeyRing) -> SessionManagerBuilder {
+        SessionManagerBuilder::new(backend.into(), keys)
+    }
+
+    /// The name of the request header that carries tokens, lower case: `cookie`, or the configured one.
+    #[must_use]
+    pub fn request_header(&self) -> &str {
+        self.0.transport.request_header()
+    }
+
+    /// Begins a request: finds the token in the values of [`request_header`](Self::request_header).
+    ///
+    /// Cheap, and without a store call: a forged token is an absent one.
+    #[must_use]
+    pub fn visit<'h>(&self, headers: impl IntoIterator<Item = &'h [u8]>) -> Visit {
+        let token = match self.0.transport.read(&self.0.keys, headers) {
+            Ok(token) => token,
+            Err(reason) => {
+                self.0.events.emit(SessionEventKind::TokenRejected(reason), None);
+                None
+            }
+        };
+        Visit::new(Arc::clone(&self.0), token)
+    }
+}
+
+impl Inner {
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.backend.store()
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub(crate) fn now(&self) -> u64 {
+        millis(self.clock.wall())
+    }
+
+    /// How long the store shall keep this state; `None` once its absolute deadline has passed.
+    pub(crate) fn ttl(&self, state: &State) -> Option<Duration> {
+        let left = state.absolute_deadline.checked_sub(self.now()).filter(|left| *left > 0)?;
+        Some(Duration::from_millis(left.min(state.idle)))
+    }
+
+    pub(crate) fn store_key(&self, handle: &cloakroom_codec::Handle) -> StoreKey {
+        StoreKey::from_bytes(self.keys.store_key(handle))
+    }
+
+    pub(crate) fn emit(&self, kind: SessionEventKind, key: &StoreKey) {
+        self.events.emit(kind, Some(key));
+    }
+}
+
+impl fmt::Debug for SessionManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionManager")
+            .field("backend", &self.0.backend)
+            .field("expiry", &self.0.expiry)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,159 @@
+//! How a token comes and goes: in a cookie, or in a header of its own.
+
+use std::time::Duration;
+
+use cloakroom_codec::{Keys, Token};
+
+use crate::cookie::{CookieLifetime, CookiePolicy, check_token};
+use crate::cookie_header;
+use crate::error::{Error, Result};
+use crate::events::RejectReason;
+use crate::reply::TokenHeader;
+
+/// Where requests carry the token, and responses hand it out.
+#[derive(Clone, Debug)]
+pub(crate) enum Transport {
+    Cookie(CookiePolicy),
+    /// A header with this name, lower case.
+    Header(String),
+}
+
+impl Transport {
+    pub(crate) fn check(&self) -> Result<()> {
+        match self {
+            Self::Cookie(policy) => policy.check(),
+            Self::Header(name) => {
+                check_token(name, "header")?;
+                if RESERVED.contains(&name.as_str()) {
+                    return Err(Error::misconfigured(format!(
+                        "the header `{name}` has a meaning of its own; name the session's header \
+                         `x-session`, or another that nobody else uses"
+                    )));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The name of the request header to hand to [`read`](Self::read).
+    pub(crate) fn request_header(&self) -> &str {
+        match self {
+            Self::Cookie(_) => "cookie",
+            Self::Header(name) => name,
+        }
+    }
+
+    /// The name that every token is bound to.
+    pub(crate) fn token_name(&self) -> &str {
+        match self {
+            Self::Cookie(policy) => policy.name(),
+            Self::Header(name) => name,
+        }
+    }
+
+    /// The one authentic token in the request headers; `Ok(None)` if nothing claims to be one.
+    pub(crate) fn read<'h>(
+        &self,
+        keys: &Keys,
+        headers: impl IntoIterator<Item = &'h [u8]>,
+    ) -> Result<Option<Token>, RejectReason> {
+        match self {
+            Self::Cookie(policy) => {
+                let found = cookie_header::values(headers, policy.name());
+                the_authentic_one(keys, policy.name(), found.iter())
+            }
+            Self::Header(name) => {
+                let values = headers.into_iter().filter(|value| !value.is_empty());
+                the_authentic_one(keys, name, values.take(cookie_header::MAX_CANDIDATES))
+            }
+        }
+    }
+
+    /// The response header that hands out a token, for a session that ends in `left` at the latest.
+    pub(crate) fn issue(&self, token: &str, left: Duration, lifetime: CookieLifetime) -> TokenHeader {
+        match self {
+            Self::Cookie(policy) => {
+                let persistent =
+                    lifetime == CookieLifetime::Persistent || policy.lifetime() == CookieLifetime::Persistent;
+                let line = policy.issue(token, persistent.then_some(left));
+                TokenHeader { name: "set-cookie".to_owned(), value: line }
+            }
+            Self::Header(name) => TokenHeader { name: name.clone(), value: token.to_owned() },
+        }
+    }
+
+    /// The response header that takes the token away.
+    pub(crate) fn remove(&self) -> TokenHeader {
+        match self {
+            Self::Cookie(policy) => TokenHeader { name: "set-cookie".to_owned(), value: policy.remove() },
+            Self::Header(name) => TokenHeader { name: name.clone(), value: String::new() },
+        }
+    }
+
+    /// Whether a browser keeps the token beyond its own life.
+    pub(crate) fn is_persistent(&self, lifetime: CookieLifetime) -> bool {
+        match self {
+            Self::Cookie(policy) => {
+                lifetime == CookieLifetime::Persistent || policy.lifetime() == CookieLifetime::Persistent
+            }
+            Self::Header(_) => false,
+        }
+    }
+}
+
+fn the_authentic_one<'h>(
+    keys: &Keys,
+    name: &str,
+    values: impl Iterator<Item = &'h [u8]>,
+) -> Result<Option<Token>, RejectReason> {
+    let mut one: Option<Token> = None;
+    let mut forged = false;
+    for value in values {
+        match (keys.read_token(name, value), &one) {
+            (Err(_), _) => forged = true,
+            (Ok(token), None) => one = Some(token),
+            (Ok(token), Some(known)) => {
+                if !same(keys, known, &token) {
+                    return Err(RejectReason::Ambiguous);
+                }
+            }
+        }
+    }
+    match one {
+        None if forged => Err(RejectReason::Forged),
+        one => Ok(one),
+    }
+}
+
+/// Whether two authentic tokens open the same session: one may be sealed under an older key.
+fn same(keys: &Keys, a: &Token, b: &Token) -> bool {
+    a.handle == b.handle
+        && keys.secret_hash(&a.handle, &a.secret).matches(&keys.secret_hash(&b.handle, &b.secret))
+}
+
+/// Headers that clients, proxies or browsers give a meaning.
+const RESERVED: &[&str] = &[
+    "accept",
+    "authorization",
+    "cache-control",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "date",
+    "expect",
+    "forwarded",
+    "host",
+    "location",
+    "origin",
+    "proxy-authorization",
+    "referer",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "vary",
+    "via",
+];
