@@ -10,6 +10,9 @@ use crate::index::{Index, Parting};
 use crate::meter::Full;
 use crate::room::Room;
 
+#[cfg(test)]
+mod tests;
+
 /// How many expired records a verb removes on its way: more than it can add, so that they run out.
 const STEP: usize = 4;
 

@@ -25,7 +25,7 @@ use crate::shards::Shards;
 /// # Bounds
 ///
 /// By default a store holds 1 000 000 records, so that what it spends on them beyond payloads stays near
-/// 150 MB, and 1 GiB of payload, which is a million sessions of 1 KiB. Of both bounds the last tenth is for
+/// 120 MB, and 1 GiB of payload, which is a million sessions of 1 KiB. Of both bounds the last tenth is for
 /// records that have a principal: a flood of anonymous sessions is refused with
 /// [`Full`](StoreErrorKind::Full) while users go on logging in. A live record is never evicted, and one that
 /// has expired never stands in the way of a new one. A record that is there can always be replaced by one

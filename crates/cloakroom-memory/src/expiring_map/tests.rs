@@ -118,3 +118,11 @@ fn it_gives_memory_back() {
     assert!(map.queue.capacity() < 1_000);
     assert!(map.table.capacity() < 1_000);
 }
+
+impl<V> ExpiringMap<V> {
+    /// The bytes that the map holds, used or not.
+    pub(crate) fn allocated(&self) -> usize {
+        let entries = self.entries.capacity() * size_of::<super::Entry<V>>();
+        entries + self.queue.capacity() * size_of::<super::Queued>() + self.table.allocation_size()
+    }
+}

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod index;
+mod laws;
 mod model;
 mod threads;
 mod world;
