@@ -2,13 +2,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // In the order of a request.
-mod builder;
 mod cache;
 mod change;
 mod commit;
 mod cookie_header;
 mod key;
-mod listing;
 mod live;
 mod login;
 mod manager;
@@ -34,16 +32,14 @@ pub use async_trait::async_trait;
 pub use cloakroom_codec::KeyRing;
 
 pub use crate::backend::Backend;
-pub use crate::builder::SessionManagerBuilder;
 pub use crate::clock::Clock;
 pub use crate::cookie::{CookieLifetime, CookiePolicy, Partition, SameSite};
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::events::{EndReason, RejectReason, SessionEvent, SessionEventKind, SessionEvents};
 pub use crate::expiry::Expiry;
 pub use crate::key::{Key, SessionKey};
-pub use crate::listing::SessionInfo;
 pub use crate::login::{Login, VisitorValues};
-pub use crate::manager::{OnEnded, SessionManager};
+pub use crate::manager::{OnEnded, SessionInfo, SessionManager, SessionManagerBuilder};
 pub use crate::principal::{Admitted, Entries, IndexVersion, PrincipalIndex};
 pub use crate::renewal::{OnReuse, Renewal};
 pub use crate::reply::{Reply, ResponseHeaders};

@@ -1,5 +1,8 @@
 //! Everything that the requests of one application share.
 
+mod builder;
+mod listing;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +10,6 @@ use std::time::Duration;
 use cloakroom_codec::{KeyRing, Keys, State};
 
 use crate::backend::Backend;
-use crate::builder::SessionManagerBuilder;
 use crate::clock::Clock;
 use crate::events::{Events, SessionEventKind};
 use crate::expiry::Expiry;
@@ -15,6 +17,9 @@ use crate::renewal::{OnReuse, Renewal};
 use crate::store::{Store, StoreKey};
 use crate::transport::Transport;
 use crate::visit::Visit;
+
+pub use self::builder::SessionManagerBuilder;
+pub use self::listing::SessionInfo;
 
 /// Everything that the requests of one application share: backend, keys and policies.
 ///

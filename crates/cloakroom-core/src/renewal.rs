@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use cloakroom_codec::{Predecessor, State};
+
 use crate::error::{Error, Result};
+use crate::live::{Presented, Reach, Stored};
+use crate::manager::{Inner, millis};
 
 /// Renews the secret of a session from time to time, so that a stolen token is worth less.
 ///
@@ -73,4 +77,33 @@ pub enum OnReuse {
     End,
     /// The event is all; the request is an anonymous one.
     Report,
+}
+
+/// What a use of the session does to its secret, without anybody's asking.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SecretUpkeep {
+    None,
+    /// The renewed secret came back for the first time: the old one's grace begins.
+    BeginGrace,
+    /// It is time for another secret.
+    Renew,
+}
+
+pub(crate) fn secret_upkeep(manager: &Inner, reach: Reach, stored: &Stored, state: &State) -> SecretUpkeep {
+    if reach == Reach::Detached || stored.presented == Presented::Predecessor {
+        return SecretUpkeep::None;
+    }
+    let Some(renewal) = manager.renewal else { return SecretUpkeep::None };
+    let now = manager.now();
+    match &state.predecessor {
+        Some(Predecessor { grace_ends: None, .. }) => return SecretUpkeep::BeginGrace,
+        Some(Predecessor { grace_ends: Some(ends), .. }) if now < *ends => return SecretUpkeep::None,
+        _ => {}
+    }
+    let last = [Some(state.created_at), state.rotated_at, state.renewed_at].into_iter().flatten().max();
+    if now.saturating_sub(last.unwrap_or(now)) >= millis(renewal.period()) {
+        SecretUpkeep::Renew
+    } else {
+        SecretUpkeep::None
+    }
 }

@@ -1,21 +1,19 @@
 //! What a handler holds.
 
+mod lifecycle;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cloakroom_codec::{Login as BoundLogin, Secret, State, Value};
+use cloakroom_codec::{State, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::change::{Authentication, Change};
-use crate::commit::commit;
+use crate::change::Change;
 use crate::error::{Error, ErrorKind, Result};
-use crate::expiry::Expiry;
 use crate::key::SessionKey;
-use crate::live::{Deletion, Live, Phase, Place, Reach, Shared};
-use crate::login::Login;
-use crate::manager::millis;
+use crate::live::{Place, Shared};
 use crate::store::PublicHandle;
 
 /// The session of a visitor, as a handler holds it.
@@ -251,100 +249,6 @@ impl Session {
         Ok(messages)
     }
 
-    /// Binds a principal to the session, and rotates its secret, so that a token from before the login is
-    /// worth nothing after it (OWASP, session fixation).
-    ///
-    /// A new absolute deadline begins. Another principal than the bound one clears all values first.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::TooLarge`] for a principal or labels beyond their limits, [`ErrorKind::Detached`] on a
-    /// detached session, and the errors of any write.
-    pub fn authenticate(&self, login: impl Into<Login>) -> Result<()> {
-        let login: Login = login.into();
-        check_login(&login)?;
-        let manager = &self.0.manager;
-        let secret = Arc::new(Secret::random()?);
-        let mut live = self.0.live();
-        check_rotatable(&live)?;
-        live.note(Change::Authenticate(Box::new(Authentication {
-            at: manager.now(),
-            idle: millis(manager.expiry.idle()),
-            absolute: millis(manager.expiry.absolute()),
-            visitor_values: login.visitor_values,
-            login: BoundLogin {
-                fingerprint: login.fingerprint.map(|bytes| manager.keys.fingerprint_hash(&bytes)),
-                principal: login.principal,
-                labels: login.labels,
-            },
-        })));
-        live.fresh_secret = Some(secret);
-        Ok(())
-    }
-
-    /// Gives the session a new secret; the client's old token is worth nothing afterwards.
-    ///
-    /// A visitor for whom nothing was written has no token yet, and gets none by this.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Detached`] on a detached session, and the errors of any write.
-    pub fn rotate(&self) -> Result<()> {
-        let secret = Arc::new(Secret::random()?);
-        let at = self.0.manager.now();
-        let mut live = self.0.live();
-        check_rotatable(&live)?;
-        if matches!(live.place, Place::Stored(_)) {
-            live.note(Change::Rotate { at });
-            live.fresh_secret = Some(secret);
-        }
-        Ok(())
-    }
-
-    /// Marks the session for deletion; the commit deletes it, and the response takes the client's token away.
-    ///
-    /// Until the request ends the session reads as empty, and writes are errors. If the store cannot
-    /// delete it, the response is `503`: nobody is told "logged out" who is not.
-    pub fn logout(&self) {
-        let mut live = self.0.live();
-        if live.phase == Phase::Open {
-            live.phase = Phase::LoggedOut(Deletion::Pending);
-        }
-    }
-
-    /// Gives this one session other limits than the manager's, counted from its start or login.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Misconfigured`] for limits that contradict each other, and the errors of any write.
-    pub fn set_expiry(&self, expiry: Expiry) -> Result<()> {
-        expiry.check()?;
-        let mut live = self.0.live();
-        live.check_open()?;
-        live.note(Change::Expire { idle: millis(expiry.idle()), absolute: millis(expiry.absolute()) });
-        Ok(())
-    }
-
-    /// Keeps this one session for `duration` from now, used or not, in a cookie that outlives the browser.
-    ///
-    /// It sticks across requests, rotation and further logins of the same principal.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Misconfigured`] for less than a second or more than 3650 days, and the errors of any
-    /// write.
-    pub fn remember(&self, duration: Duration) -> Result<()> {
-        Expiry::new(duration, duration).check()?;
-        if duration < Duration::from_secs(1) {
-            return Err(Error::misconfigured("a session cannot be remembered for less than a second"));
-        }
-        let at = self.0.manager.now();
-        let mut live = self.0.live();
-        live.check_open()?;
-        live.note(Change::Remember { at, lifetime: millis(duration) });
-        Ok(())
-    }
-
     /// Whether the request came without a session.
     #[must_use]
     pub fn is_new(&self) -> bool {
@@ -385,78 +289,6 @@ impl Session {
             Place::Stored(stored) => Some(stored.key.public_handle()),
             Place::Nowhere(_) | Place::Overtaken => None,
         }
-    }
-
-    /// Stores what was changed so far, now instead of before the response.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Ended`] if the session was ended or rotated by another request: nothing was stored, and
-    /// the response is the handler's own. Transient errors leave the changes noted: the next `save`, or the
-    /// end of the request, tries again.
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped call leaves the old or the new session; its changes stay noted, and are stored once.
-    pub async fn save(&self) -> Result<()> {
-        if self.0.live().phase == Phase::Committed {
-            return Ok(());
-        }
-        commit(&self.0).await
-    }
-
-    /// Deletes the session now; the response takes the client's token away.
-    ///
-    /// # Errors
-    ///
-    /// The store could not delete it, so that it lives on; the end of the request tries again.
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped call leaves the session marked as by [`logout`](Self::logout).
-    pub async fn end(&self) -> Result<()> {
-        {
-            let mut live = self.0.live();
-            match live.phase {
-                Phase::Open => live.phase = Phase::LoggedOut(Deletion::Pending),
-                Phase::LoggedOut(_) | Phase::Ended => {}
-                Phase::Committed => return Err(Error::new(ErrorKind::Committed)),
-            }
-        }
-        commit(&self.0).await
-    }
-
-    /// The same session for a task that outlives the request: a WebSocket, a stream, a spawned job.
-    ///
-    /// It is loaded afresh, and only [`save`](Self::save) and [`end`](Self::end) store what it changes. It
-    /// cannot create, rotate or authenticate.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Detached`] for a session that was not stored yet: `save` it first.
-    /// [`ErrorKind::Ended`] if it has ended or was rotated since this request loaded it, or a store error.
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped call did nothing.
-    pub async fn detached(&self) -> Result<Self> {
-        let (stored, generation) = {
-            let live = self.0.live();
-            if live.is_over() || live.phase == Phase::Ended {
-                return Err(Error::new(ErrorKind::Ended));
-            }
-            let Place::Stored(stored) = &live.place else {
-                return Err(Error::with_detail(
-                    ErrorKind::Detached,
-                    "the session is not stored yet; call `save` before `detached`",
-                ));
-            };
-            (stored.clone(), live.base.generation)
-        };
-        let manager = &self.0.manager;
-        let mut live = manager.find_again(stored.handle, stored.secret, generation, stored.token_key).await?;
-        live.reach = Reach::Detached;
-        Ok(Self(Arc::new(Shared::new(Arc::clone(manager), live))))
     }
 
     fn peek(&self, name: &str) -> Option<Value> {
@@ -507,26 +339,6 @@ fn checked(name: &str) -> Result<&str> {
         0 => Err(Error::with_detail(ErrorKind::Value, "a session key cannot be empty")),
         1..=LONGEST_KEY => Ok(name),
         _ => Err(Error::with_detail(ErrorKind::TooLarge, "a session key is at most 128 bytes long")),
-    }
-}
-
-fn check_login(login: &Login) -> Result<()> {
-    let labels_fit = login.labels.len() <= 16
-        && login.labels.iter().all(|(name, value)| name.len() <= 64 && value.len() <= 256);
-    if login.principal.len() > 1024 || !labels_fit {
-        return Err(Error::with_detail(
-            ErrorKind::TooLarge,
-            "a principal is at most 1024 bytes long, and has at most 16 labels of 64 and 256 bytes",
-        ));
-    }
-    Ok(())
-}
-
-fn check_rotatable(live: &Live) -> Result<()> {
-    live.check_open()?;
-    match live.reach {
-        Reach::Request => Ok(()),
-        Reach::Detached => Err(Error::new(ErrorKind::Detached)),
     }
 }
 

@@ -1,0 +1,417 @@
+//! Changes on their way to the store, through conflicts and lost replies.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom_codec::{Handle, Predecessor, Purpose, Secret, State, TokenKey};
+
+use super::{AMBIGUOUS_TRIES, index};
+use crate::change::{Change, Stopped, differs};
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::{EndReason, SessionEventKind};
+use crate::live::{Live, News, Place, Presented, Reach, Shared, Stored};
+use crate::manager::{Inner, millis};
+use crate::renewal::{SecretUpkeep, secret_upkeep};
+use crate::store::{Created, Record, Replaced, StoreKey, Version};
+use crate::store_error::StoreError;
+use crate::visit::lifetime;
+
+/// Changes on their way to the store. Dropped before it is settled, it hands them back.
+pub(super) struct Write<'s> {
+    shared: &'s Shared,
+    base: State,
+    draft: State,
+    changes: Vec<Change>,
+    fresh_secret: Option<Arc<Secret>>,
+    target: Option<Stored>,
+    reach: Reach,
+    /// A write of a commit that was cut short, and how many of the changes it held.
+    earlier: Option<(Version, usize)>,
+    /// The write of this commit whose answer is not known yet.
+    attempt: Option<(Version, usize)>,
+    /// Some write of ours may be in place without our knowing.
+    unsure: bool,
+    conflicts: u32,
+    ends_at: Duration,
+    settled: bool,
+}
+
+/// A state made ready for the store.
+struct Sealed {
+    state: State,
+    record: Record,
+    secret: Option<Secret>,
+    news: News,
+    renewed: bool,
+}
+
+impl<'s> Write<'s> {
+    pub(super) fn take(shared: &'s Shared, live: &mut Live) -> Box<Self> {
+        Box::new(Self {
+            shared,
+            base: live.base.clone(),
+            draft: live.seen().clone(),
+            changes: mem::take(&mut live.changes),
+            fresh_secret: live.fresh_secret.clone(),
+            target: match &live.place {
+                Place::Stored(stored) => Some(stored.clone()),
+                Place::Nowhere(_) | Place::Overtaken => None,
+            },
+            reach: live.reach,
+            unsure: live.attempt.is_some(),
+            earlier: live.attempt.take(),
+            attempt: None,
+            conflicts: 0,
+            ends_at: shared.manager.clock.monotonic() + shared.manager.deadline,
+            settled: false,
+        })
+    }
+
+    fn manager(&self) -> &'s Inner {
+        &self.shared.manager
+    }
+
+    /// Whether the handler asked for any of this.
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.fresh_secret.is_some() || self.changes.iter().any(|change| !change.is_upkeep())
+    }
+
+    pub(super) async fn run(&mut self) -> Result<()> {
+        loop {
+            match self.target.clone() {
+                None => return self.create().await,
+                Some(stored) => {
+                    if self.replace(stored).await? == Progress::Done {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether these changes may be tried again later without doing them twice.
+    pub(super) fn may_be_tried_again(&self, error: &Error) -> bool {
+        error.is_transient() && (!self.unsure || self.attempt.is_some())
+    }
+
+    async fn create(&mut self) -> Result<()> {
+        if self.reach == Reach::Detached {
+            return Err(Error::new(ErrorKind::Detached));
+        }
+        let manager = self.manager();
+        for _ in 0..HANDLE_TRIES {
+            let handle = Handle::random()?;
+            let secret = match &self.fresh_secret {
+                Some(secret) => Secret::clone(secret),
+                None => Secret::random()?,
+            };
+            let key = manager.store_key(&handle);
+            let mut state = self.draft.clone();
+            state.secret_hash = manager.keys.secret_hash(&handle, &secret);
+            state.predecessor = None;
+            let sealed = self.seal(&key, state, Some(secret), News::Token, false)?;
+            index::enter(manager, &key, None, &sealed.state).await?;
+            if self.persist_new(&key, &sealed.record).await? == Created::Created {
+                manager.emit(SessionEventKind::Created, &key);
+                self.settle(handle, key, sealed);
+                return Ok(());
+            }
+        }
+        Err(Error::new(ErrorKind::Other))
+    }
+
+    async fn persist_new(&mut self, key: &StoreKey, record: &Record) -> Result<Created> {
+        let mut tries = 0;
+        loop {
+            match self.manager().store().create(key, record).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => self.may_retry(error, &mut tries)?,
+            }
+        }
+    }
+
+    async fn replace(&mut self, stored: Stored) -> Result<Progress> {
+        let sealed = self.seal_replacement(&stored)?;
+        index::enter(self.manager(), &stored.key, Some(&self.base), &sealed.state).await?;
+        let mut tries = 0;
+        let answer = loop {
+            self.attempt = Some((sealed.record.version, self.changes.len()));
+            match self.manager().store().replace(&stored.key, stored.version, &sealed.record).await {
+                Ok(answer) => {
+                    self.attempt = None;
+                    break answer;
+                }
+                Err(error) => {
+                    if !self.unsure && !error.is_ambiguous() {
+                        self.attempt = None;
+                    }
+                    self.may_retry(error, &mut tries)?;
+                }
+            }
+        };
+        match answer {
+            Replaced::Replaced => {
+                if self.conflicts > 0 {
+                    self.manager().emit(SessionEventKind::ConflictReplayed(self.conflicts), &stored.key);
+                }
+                index::leave(self.manager(), &stored.key, &self.base, &sealed.state).await;
+                self.settle(stored.handle, stored.key, sealed);
+                Ok(Progress::Done)
+            }
+            Replaced::Missing => Err(Error::new(ErrorKind::Ended)),
+            Replaced::Conflict => {
+                self.conflicts += 1;
+                self.start_over(stored).await
+            }
+        }
+    }
+
+    /// After a conflict: the latest state, with this request's changes done to it again.
+    async fn start_over(&mut self, mut stored: Stored) -> Result<Progress> {
+        let manager = self.manager();
+        if manager.clock.monotonic() >= self.ends_at {
+            return Err(Error::new(ErrorKind::Contention));
+        }
+        let Some((record, latest)) = manager.read(&stored.key).await? else {
+            return Err(Error::new(ErrorKind::Ended));
+        };
+        if let Some((_, held)) = self.earlier.take_if(|(version, _)| *version == record.version) {
+            // A commit that was cut short did reach the store: its changes are done.
+            self.changes.drain(..held.min(self.changes.len()));
+            let arrived = |secret: &Arc<Secret>| {
+                manager.keys.secret_hash(&stored.handle, secret).matches(&latest.secret_hash)
+            };
+            if let Some(secret) = self.fresh_secret.take_if(|secret| arrived(secret)) {
+                stored.secret = Some(Secret::clone(&secret));
+                let mut live = self.shared.live();
+                live.fresh_secret = None;
+                live.news = News::Token;
+            }
+            self.unsure = false;
+        } else if latest.generation != self.base.generation {
+            return Err(self.ended_or_unknown());
+        } else if self.unsure && !self.changes.iter().all(Change::is_repeatable) {
+            return Err(Error::new(ErrorKind::OutcomeUnknown));
+        }
+        let mut draft = latest.clone();
+        for change in &mut self.changes {
+            match change.replay(&mut draft) {
+                Ok(()) => {}
+                Err(Stopped::Overtaken) => return Err(self.ended_or_unknown()),
+                Err(Stopped::Failed(error)) => return Err(error),
+            }
+        }
+        stored.version = record.version;
+        stored.ttl = record.ttl;
+        let secret_is_ours = latest.secret_hash.matches(&self.base.secret_hash);
+        if !secret_is_ours && stored.presented == Presented::Current && self.fresh_secret.is_none() {
+            // Another request renewed the secret meanwhile; it tells the client.
+            stored.presented = Presented::Predecessor;
+            stored.secret = stored
+                .secret
+                .as_ref()
+                .and_then(|old| manager.keys.renew_matching(&stored.handle, old, &latest.secret_hash));
+        }
+        self.base = latest;
+        self.draft = draft;
+        let nothing_left = self.fresh_secret.is_none() && !differs(&self.draft, &self.base);
+        self.target = Some(stored.clone());
+        if nothing_left {
+            self.settle_without_write(stored);
+            return Ok(Progress::Done);
+        }
+        Ok(Progress::Again)
+    }
+
+    fn ended_or_unknown(&self) -> Error {
+        Error::new(if self.unsure { ErrorKind::OutcomeUnknown } else { ErrorKind::Ended })
+    }
+
+    fn may_retry(&mut self, error: StoreError, tries: &mut u32) -> Result<()> {
+        *tries += 1;
+        self.unsure |= error.is_ambiguous();
+        let in_time = self.manager().clock.monotonic() < self.ends_at;
+        if error.is_ambiguous() && error.is_transient() && *tries < AMBIGUOUS_TRIES && in_time {
+            return Ok(());
+        }
+        Err(error.into())
+    }
+
+    fn seal_replacement(&self, stored: &Stored) -> Result<Sealed> {
+        let manager = self.manager();
+        let mut state = self.draft.clone();
+        let mut secret = stored.secret.clone();
+        let mut news = News::None;
+        let mut renewed = false;
+        if let Some(fresh) = &self.fresh_secret {
+            state.secret_hash = manager.keys.secret_hash(&stored.handle, fresh);
+            secret = Some(Secret::clone(fresh));
+            news = News::Token;
+        } else {
+            match (secret_upkeep(manager, self.reach, stored, &self.base), &stored.secret) {
+                (SecretUpkeep::Renew, Some(old)) => {
+                    let newest = manager.keys.renew(&stored.handle, old);
+                    state.predecessor = Some(Predecessor { hash: state.secret_hash, grace_ends: None });
+                    state.secret_hash = manager.keys.secret_hash(&stored.handle, &newest);
+                    state.renewed_at = Some(manager.now());
+                    secret = Some(newest);
+                    news = News::Token;
+                    renewed = true;
+                }
+                (SecretUpkeep::BeginGrace, _) => {
+                    let grace = manager.renewal.map_or(0, |renewal| millis(renewal.grace()));
+                    if let Some(predecessor) = &mut state.predecessor {
+                        predecessor.grace_ends = Some(manager.now().saturating_add(grace));
+                    }
+                }
+                _ => {}
+            }
+            if stored.presented == Presented::Predecessor {
+                news = News::Token;
+            }
+            let longer =
+                state.absolute_deadline != self.base.absolute_deadline || state.flags != self.base.flags;
+            if longer && manager.transport.is_persistent(lifetime(&state)) {
+                news = News::Token;
+            }
+        }
+        self.seal(&stored.key, state, secret, news, renewed)
+    }
+
+    fn seal(
+        &self,
+        key: &StoreKey,
+        mut state: State,
+        secret: Option<Secret>,
+        news: News,
+        renewed: bool,
+    ) -> Result<Sealed> {
+        let manager = self.manager();
+        let Some(ttl) = manager.ttl(&state) else {
+            manager.emit(SessionEventKind::Ended(EndReason::Absolute), key);
+            return Err(Error::new(ErrorKind::Ended));
+        };
+        state.revision = self.base.revision.wrapping_add(1);
+        let plaintext = state.encode()?;
+        if plaintext.len() > manager.max_size {
+            return Err(Error::new(ErrorKind::TooLarge));
+        }
+        let payload = manager.keys.seal(Purpose::Record, key.as_bytes(), &plaintext)?;
+        let record =
+            Record::new(payload, Version::random()?, ttl).with_principal(index::tag_of(manager, &state));
+        Ok(Sealed { state, record, secret, news, renewed })
+    }
+
+    fn settle(&mut self, handle: Handle, key: StoreKey, sealed: Sealed) {
+        let manager = self.manager();
+        let event = if self.changes.iter().any(Change::is_authentication) {
+            Some(SessionEventKind::Authenticated)
+        } else if self.fresh_secret.is_some() && self.target.is_some() {
+            Some(SessionEventKind::Rotated)
+        } else if sealed.renewed {
+            Some(SessionEventKind::Renewed)
+        } else {
+            None
+        };
+        // A secret that the client has not seen yet was not presented by it.
+        let presented = match &self.target {
+            _ if sealed.renewed => Presented::Predecessor,
+            Some(stored) if self.fresh_secret.is_none() => stored.presented,
+            _ => Presented::Current,
+        };
+        {
+            let mut live = self.shared.live();
+            if let (Some(taken), Some(now)) = (&self.fresh_secret, &live.fresh_secret)
+                && Arc::ptr_eq(taken, now)
+            {
+                live.fresh_secret = None;
+            }
+            if sealed.news == News::Token && live.reach == Reach::Request {
+                live.news = News::Token;
+            }
+            live.place = Place::Stored(Stored {
+                handle,
+                secret: sealed.secret,
+                key,
+                version: sealed.record.version,
+                ttl: sealed.record.ttl,
+                presented,
+                token_key: TokenKey::Writing,
+            });
+            live.base = sealed.state;
+        }
+        self.settled = true;
+        if let Some(event) = event {
+            manager.emit(event, &key);
+        }
+    }
+
+    fn settle_without_write(&mut self, stored: Stored) {
+        let mut live = self.shared.live();
+        live.base = self.base.clone();
+        live.place = Place::Stored(stored);
+        drop(live);
+        self.settled = true;
+    }
+
+    /// Forgets the changes: the handler is told, or never asked for them.
+    pub(super) fn give_up(&mut self) {
+        self.changes.clear();
+        self.settled = true;
+        let mut live = self.shared.live();
+        live.draft = None;
+        live.changes.clear();
+        live.fresh_secret = None;
+        live.attempt = None;
+    }
+}
+
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        let mut live = self.shared.live();
+        let later = mem::replace(&mut live.changes, mem::take(&mut self.changes));
+        live.changes.extend(later);
+        live.attempt = self.attempt.or(self.earlier);
+    }
+}
+
+/// How far a replace has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Done,
+    Again,
+}
+
+/// Changes that other handles made while a commit ran, on top of what it stored.
+pub(super) fn rebase(shared: &Shared) {
+    loop {
+        let (base, mut changes) = {
+            let mut live = shared.live();
+            if live.changes.is_empty() {
+                live.draft = None;
+                return;
+            }
+            (live.base.clone(), mem::take(&mut live.changes))
+        };
+        let mut draft = base;
+        // What cannot be repeated stays noted, and the next commit's replay tells.
+        for change in &mut changes {
+            let _ = change.replay(&mut draft);
+        }
+        let mut live = shared.live();
+        let nothing_new = live.changes.is_empty();
+        let later = mem::replace(&mut live.changes, changes);
+        live.changes.extend(later);
+        if nothing_new {
+            live.draft = Some(draft);
+            return;
+        }
+    }
+}
+
+/// How many handles are drawn before a store that always answers `Occupied` is given up.
+const HANDLE_TRIES: u32 = 3;
