@@ -21,14 +21,14 @@ pub async fn expired_record_is_gone<H: Harness>(h: &H) {
         let (key, record) = (key(number), record(&key(number), ttl));
         let life = Life::begins(ttl);
         one.begin(&key, &record).await;
-        h.elapse(ttl / 8 * 7).await;
+        h.elapse(ttl / 20 * 18).await;
         if !life.holds(one.load(&key).await, &record) {
             continue;
         }
-        h.elapse(ttl / 32 * 3).await;
+        h.elapse(ttl / 20).await;
         // So near the end only a quick machine can tell; a slow one has told enough.
         let _ = life.holds(one.load(&key).await, &record);
-        h.elapse(ttl / 32 + h.resolution()).await;
+        h.elapse(ttl / 20 + h.resolution()).await;
         gone("after the time to live", one.load(&key).await.as_ref());
         return;
     }

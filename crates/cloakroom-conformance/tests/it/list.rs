@@ -71,7 +71,7 @@ fn every_law_that_is_written_is_listed() {
         }
     }
     for (module, law) in &written {
-        let known = listed.iter().any(|listed| *listed == (module.as_str(), law.as_str()));
+        let known = listed.contains(&(module.as_str(), law.as_str()));
         assert!(known, "laws::{module}::{law} is in no list, so no store is held to it");
     }
     assert_eq!(written.len(), listed.len(), "laws written and laws listed");

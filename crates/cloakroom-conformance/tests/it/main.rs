@@ -8,5 +8,10 @@
     reason = "tests and their helpers fail by panicking"
 )]
 
+mod fault;
+mod faults;
+mod faulty;
+mod index_faults;
+mod indexed_model;
 mod list;
 mod model;
