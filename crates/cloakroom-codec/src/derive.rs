@@ -19,11 +19,11 @@ pub(crate) type Prk = Zeroizing<[u8; 32]>;
 
 const EXTRACT_SALT: &[u8] = b"cloakroom/v1/extract";
 const KEY_ID: &[u8] = b"cloakroom/v1/key-id";
-const PAYLOAD_AEAD: &[u8] = b"cloakroom/v1/payload-aead";
-const PAYLOAD_MAC: &[u8] = b"cloakroom/v1/payload-mac";
-const TOKEN: &[u8] = b"cloakroom/v1/token";
-const RENEWAL: &[u8] = b"cloakroom/v1/renewal";
-const PRINCIPAL_INDEX: &[u8] = b"cloakroom/v1/principal-index";
+pub(crate) const PAYLOAD_AEAD: &[u8] = b"cloakroom/v1/payload-aead";
+pub(crate) const PAYLOAD_MAC: &[u8] = b"cloakroom/v1/payload-mac";
+pub(crate) const TOKEN: &[u8] = b"cloakroom/v1/token";
+pub(crate) const RENEWAL: &[u8] = b"cloakroom/v1/renewal";
+pub(crate) const PRINCIPAL_INDEX: &[u8] = b"cloakroom/v1/principal-index";
 
 /// The keys of one secret within one namespace, scheduled once.
 pub(crate) struct Subkeys {
@@ -63,7 +63,7 @@ pub(crate) fn key_id(prk: &Prk, namespace: &str) -> KeyId {
 
 /// HKDF-Expand for one purpose.
 #[expect(clippy::expect_used, reason = "32 bytes are a key for HMAC-SHA256, and 32 a length that HKDF gives")]
-fn expand<const N: usize>(prk: &Prk, label: &[u8], namespace: &str) -> Zeroizing<[u8; N]> {
+pub(crate) fn expand<const N: usize>(prk: &Prk, label: &[u8], namespace: &str) -> Zeroizing<[u8; N]> {
     const { assert!(N <= 32) };
     let mut key = Zeroizing::new([0; N]);
     let hkdf = Hkdf::<Sha256>::from_prk(prk.as_slice()).expect("a key of 32 bytes");

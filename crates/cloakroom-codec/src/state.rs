@@ -206,4 +206,4 @@ const MAX_LABEL_NAME_LEN: usize = 64;
 const MAX_LABEL_TEXT_LEN: usize = 256;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -240,6 +240,3 @@ impl<'a> Parts<'a> {
 fn mac(key: &Subkeys, namespace: &str, cookie_name: &str, signed: &[u8]) -> HmacSha256 {
     mac_of(&key.token, &[LABEL, namespace.as_bytes(), cookie_name.as_bytes(), signed])
 }
-
-#[cfg(test)]
-mod tests;

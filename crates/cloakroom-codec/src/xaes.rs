@@ -50,25 +50,27 @@ impl Xaes256Gcm {
         cipher.decrypt_inout_detached(&nonce.into(), aad, buffer.into(), tag.into())
     }
 
-    /// The AES-256-GCM key of the first half of a nonce, and the other half.
+    /// AES-256-GCM under the key of a nonce's first half, and the other half.
     fn cipher(&self, nonce: &[u8; NONCE_LEN]) -> (Aes256Gcm, [u8; 12]) {
         #[cfg(test)]
         tests::count_call();
         let [n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11, rest @ ..] = *nonce;
-        let half = |counter| {
+        let key = self.derive([n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11]);
+        (Aes256Gcm::new((&*key).into()), rest)
+    }
+
+    /// The key of a nonce's first half: CMAC in counter mode, two blocks.
+    fn derive(&self, [n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11]: [u8; 12]) -> Zeroizing<[u8; 32]> {
+        let mut key = Zeroizing::new([0; 32]);
+        for (half, counter) in key.chunks_exact_mut(16).zip(1..) {
             let m = [0, counter, b'X', 0, n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11];
-            let mut block =
-                Array::from((u128::from_be_bytes(m) ^ u128::from_be_bytes(*self.k1)).to_be_bytes());
+            let block = u128::from_be_bytes(m) ^ u128::from_be_bytes(*self.k1);
+            let mut block = Array::from(block.to_be_bytes());
             self.aes.encrypt_block(&mut block);
-            block
-        };
-        let (mut left, mut right) = (half(1), half(2));
-        let mut key = left.concat(right);
-        let cipher = Aes256Gcm::new(&key);
-        left.as_mut_slice().zeroize();
-        right.as_mut_slice().zeroize();
-        key.as_mut_slice().zeroize();
-        (cipher, rest)
+            half.copy_from_slice(&block);
+            block.as_mut_slice().zeroize();
+        }
+        key
     }
 }
 
