@@ -3,10 +3,17 @@
 
 use std::error::Error as _;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, ExitStatus, Stdio};
-use std::time::Instant;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{Error, Result};
+
+/// How many arguments of a command are shown.
+const SHOWN: usize = 12;
 
 /// Prints one line.
 pub(crate) fn say(line: &str) {
@@ -40,11 +47,18 @@ pub(crate) fn output(mut command: Command) -> Result<String> {
 }
 
 /// Runs a command, prints each line of its output, and shows it to `read`; how it ended is for the caller to judge.
-pub(crate) fn stream(mut command: Command, mut read: impl FnMut(&str)) -> Result<ExitStatus> {
+///
+/// After the deadline the command is killed: a test that hangs is a failed test.
+pub(crate) fn stream(
+    mut command: Command,
+    deadline: Duration,
+    mut read: impl FnMut(&str),
+) -> Result<ExitStatus> {
     let shown = shown(&command);
     say(&format!("$ {shown}"));
     let mut child =
         command.stdout(Stdio::piped()).spawn().map_err(Error::io(format!("cannot run {shown}")))?;
+    let watch = Watch::over(&child, deadline);
     if let Some(stdout) = child.stdout.take() {
         let mut stdout = BufReader::new(stdout);
         let mut bytes = Vec::new();
@@ -56,7 +70,34 @@ pub(crate) fn stream(mut command: Command, mut read: impl FnMut(&str)) -> Result
             bytes.clear();
         }
     }
+    // Before the child is waited for: until then its id belongs to nobody else.
+    watch.end();
     child.wait().map_err(Error::io(format!("cannot wait for {shown}")))
+}
+
+/// Kills a child that takes too long.
+struct Watch {
+    done: Sender<()>,
+    watcher: JoinHandle<()>,
+}
+
+impl Watch {
+    fn over(child: &Child, deadline: Duration) -> Self {
+        let (done, watched) = mpsc::channel();
+        let pid = Pid::from_child(child);
+        let watcher = thread::spawn(move || {
+            if watched.recv_timeout(deadline) == Err(RecvTimeoutError::Timeout) {
+                say(&format!("not done after {deadline:?}: killed"));
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        });
+        Self { done, watcher }
+    }
+
+    fn end(self) {
+        drop(self.done);
+        let _ = self.watcher.join();
+    }
 }
 
 /// Cargo, without what the `cargo run` above us has put into the environment: it would rebuild what looks at it.
@@ -84,7 +125,7 @@ fn shown(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());
     let cargo = program.file_name().is_some_and(|name| name == "cargo");
     let program = if cargo { "cargo".into() } else { program.to_string_lossy() };
-    let words = command.get_args().map(|argument| {
+    let words = command.get_args().take(SHOWN).map(|argument| {
         let argument = argument.to_string_lossy();
         if argument.is_empty() || argument.contains(' ') {
             format!("'{argument}'")
@@ -92,5 +133,35 @@ fn shown(command: &Command) -> String {
             argument.into_owned()
         }
     });
-    std::iter::once(program.into_owned()).chain(words).collect::<Vec<_>>().join(" ")
+    let more = command.get_args().len().saturating_sub(SHOWN);
+    let more = (more > 0).then(|| format!("… and {more} more"));
+    std::iter::once(program.into_owned()).chain(words).chain(more).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    use super::{shown, stream};
+
+    #[test]
+    fn commands_are_shown_as_typed_and_cut_when_long() {
+        let mut command = Command::new("/usr/bin/cargo");
+        command.args(["test", "a b", ""]);
+        assert_eq!(shown(&command), "cargo test 'a b' ''");
+        command.args(vec!["c"; 20]);
+        assert!(shown(&command).ends_with("c … and 11 more"), "{}", shown(&command));
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_killed_and_its_output_was_read() {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "echo first; exec sleep 60"]);
+        let (start, mut lines) = (Instant::now(), Vec::new());
+        let status = stream(command, Duration::from_millis(200), |line| lines.push(line.to_owned())).unwrap();
+        assert!(!status.success());
+        assert_eq!(lines, ["first"]);
+        assert!(start.elapsed() < Duration::from_secs(30));
+    }
 }

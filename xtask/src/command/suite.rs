@@ -1,6 +1,7 @@
 //! Runs test programs, and decides which of their ignored tests run as well.
 
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use super::backend::Backend;
 use super::executable::Executable;
@@ -12,6 +13,8 @@ use crate::Result;
 #[cfg(test)]
 mod tests;
 
+/// How long one test program, or all documentation examples, may take.
+const DEADLINE: Duration = Duration::from_secs(20 * 60);
 /// What the names of tests that measure begin with.
 const MEASURE: &str = "measure_";
 /// How the reasons of ignored tests begin that run where everything is at hand.
@@ -111,7 +114,7 @@ impl<'a> Suite<'a> {
     fn run(&mut self, label: &str, mut command: Command) -> Result<Vec<Ignored>> {
         self.servers.tell(&mut command);
         let mut tally = Tally::default();
-        let status = step::stream(command, |line| tally.read(line))?;
+        let status = step::stream(command, DEADLINE, |line| tally.read(line))?;
         if tally.results == 0 || (!status.success() && tally.failed == 0) {
             self.fail(format!("{label}: ended with {status} without saying which test failed"));
         }
