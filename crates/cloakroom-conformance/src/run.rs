@@ -18,13 +18,20 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// cloakroom_conformance::run(async { panic!("the store broke the law") });
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[expect(clippy::panic, reason = "a law panics when a store breaks it")]
 pub fn run<F: Future<Output = ()>>(law: F) {
+    run_within(LIMIT, law);
+}
+
+#[expect(clippy::panic, reason = "a law panics when a store breaks it")]
+fn run_within<F: Future<Output = ()>>(limit: Duration, law: F) {
     let runtime = match Builder::new_multi_thread().worker_threads(4).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => panic!("there is no runtime to run the law on: {error}"),
     };
-    let in_time = runtime.block_on(async { tokio::time::timeout(LIMIT, law).await.is_ok() });
+    let in_time = runtime.block_on(async { tokio::time::timeout(limit, law).await.is_ok() });
     runtime.shutdown_background();
-    assert!(in_time, "the store broke the law: it came to no end in {LIMIT:?}; the law wants an answer");
+    assert!(in_time, "the store broke the law: it came to no end in {limit:?}; the law wants an answer");
 }
+
+#[cfg(test)]
+mod tests;

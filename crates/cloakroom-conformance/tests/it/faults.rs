@@ -2,9 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::broken::{Broken, Bytes};
 use crate::fault::Fault::{self, *};
 use crate::fault::IndexFault;
-use crate::faulty::Broken;
 use crate::index_faults;
 use crate::list::{index_laws, store_laws};
 
@@ -116,9 +116,9 @@ macro_rules! proofs {
         $($(
             #[test]
             fn $law() {
-                proves(stringify!($law), |fault| {
+                proves(stringify!($law), |fault, bytes| {
                     cloakroom_conformance::run(
-                        cloakroom_conformance::laws::$module::$law(&Broken::with(fault)),
+                        cloakroom_conformance::laws::$module::$law(&Broken::with(fault, bytes)),
                     );
                 });
             }
@@ -159,13 +159,21 @@ fn every_law_has_a_fault_and_every_fault_a_law() {
 }
 
 /// Runs a law on a store without a fault, and on one with each of its faults.
-fn proves(law: &str, run: impl Fn(Option<Fault>)) {
-    run(None);
+///
+/// The verbs alone tell of every fault but one, which is about the bytes in the backend.
+fn proves(law: &str, run: impl Fn(Option<Fault>, Bytes)) {
     let (_, faults) = TABLE.iter().find(|(name, _)| *name == law).expect("the law has faults");
-    for fault in *faults {
-        let tries = if fault.is_a_race() { 4 } else { 1 };
-        let mut verdicts = (0..tries).map(|_| verdict(|| run(Some(*fault))));
-        finds(law, &format!("{fault:?}"), verdicts.find_map(|verdict| verdict).as_deref());
+    for bytes in [Bytes::Shown, Bytes::Hidden] {
+        run(None, bytes);
+        for fault in *faults {
+            if (*fault, bytes) == (DeleteKeepsTheBytes, Bytes::Hidden) {
+                continue;
+            }
+            let tries = if fault.is_a_race() { 4 } else { 1 };
+            let mut verdicts = (0..tries).map(|_| verdict(|| run(Some(*fault), bytes)));
+            let verdict = verdicts.find_map(|verdict| verdict);
+            finds(law, &format!("{fault:?} (bytes: {bytes:?})"), verdict.as_deref());
+        }
     }
 }
 

@@ -1,108 +1,22 @@
 //! A store that is wrong in one way.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cloakroom_conformance::Harness;
-use cloakroom_core::testing::ModelStore;
 use cloakroom_core::{
-    Clock, Created, Deleted, Freshness, PrincipalIndex, Record, Replaced, Store, StoreError, StoreErrorKind,
+    Created, Deleted, Freshness, PrincipalIndex, Record, Replaced, Store, StoreError, StoreErrorKind,
     StoreKey, Touched, Version, async_trait,
 };
 
+use crate::backend::Backend;
 use crate::fault::Fault;
 
 pub(crate) const LIMIT: usize = 256 << 10;
 
 const FOR_EVER: Duration = Duration::from_secs(10_000 * 86_400);
-
-/// Opens stores with a fault, or without.
-pub(crate) struct Broken {
-    fault: Option<Fault>,
-    clock: Clock,
-    /// The only backend there is, for a fault of namespaces.
-    shared: Arc<Backend>,
-}
-
-impl Broken {
-    pub(crate) fn with(fault: Option<Fault>) -> Self {
-        let clock = Clock::manual();
-        Self { fault, shared: Arc::new(Backend::on(clock.clone())), clock }
-    }
-}
-
-impl Harness for Broken {
-    type Store = Faulty;
-
-    async fn open(&self) -> Faulty {
-        let backend = match self.fault {
-            Some(Fault::NamespacesAreShared) => Arc::clone(&self.shared),
-            _ => Arc::new(Backend::on(self.clock.clone())),
-        };
-        Faulty { fault: self.fault, backend, seen: Mutex::default() }
-    }
-
-    async fn open_again(&self, store: &Faulty) -> Faulty {
-        Faulty { fault: self.fault, backend: Arc::clone(&store.backend), seen: Mutex::default() }
-    }
-
-    async fn elapse(&self, time: Duration) {
-        self.clock.advance(time);
-    }
-
-    fn largest_payload(&self) -> Option<usize> {
-        Some(LIMIT)
-    }
-
-    async fn dump(&self, store: &Faulty) -> Option<Vec<u8>> {
-        let mut bytes = Vec::new();
-        for (key, record) in store.backend.model.dump() {
-            bytes.extend_from_slice(key.as_bytes());
-            bytes.extend_from_slice(&record.payload);
-        }
-        if self.fault == Some(Fault::DeleteKeepsTheBytes) {
-            for (key, record) in store.backend.rows.lock().unwrap().iter() {
-                bytes.extend_from_slice(key.as_bytes());
-                bytes.extend_from_slice(&record.payload);
-            }
-        }
-        Some(bytes)
-    }
-}
-
-/// What the handles of one namespace share.
-#[derive(Debug)]
-struct Backend {
-    model: ModelStore,
-    /// The last record written under each key, whether it lives or not.
-    rows: Mutex<HashMap<StoreKey, Record>>,
-    deleted: Mutex<HashSet<StoreKey>>,
-    replies: Mutex<VecDeque<Option<Record>>>,
-    calls: AtomicU64,
-}
-
-impl Backend {
-    fn on(clock: Clock) -> Self {
-        Self {
-            model: ModelStore::new(clock),
-            rows: Mutex::default(),
-            deleted: Mutex::default(),
-            replies: Mutex::default(),
-            calls: AtomicU64::new(0),
-        }
-    }
-
-    async fn find(&self, key: &StoreKey) -> Option<Record> {
-        self.model.load(key, Freshness::Latest).await.unwrap()
-    }
-
-    fn row(&self, key: &StoreKey) -> Option<Record> {
-        self.rows.lock().unwrap().get(key).cloned()
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Faulty {
@@ -113,6 +27,15 @@ pub(crate) struct Faulty {
 }
 
 impl Faulty {
+    /// A handle on a backend, which may have others.
+    pub(crate) fn on(backend: Arc<Backend>, fault: Option<Fault>) -> Self {
+        Self { fault, backend, seen: Mutex::default() }
+    }
+
+    pub(crate) const fn backend(&self) -> &Arc<Backend> {
+        &self.backend
+    }
+
     fn has(&self, fault: Fault) -> bool {
         self.fault == Some(fault)
     }

@@ -2,9 +2,9 @@
 
 use cloakroom_conformance::{index_conformance_tests, laws, run};
 
+use crate::broken::{Broken, Bytes};
 use crate::fault::IndexFault::{self, *};
 use crate::faults::{finds, verdict};
-use crate::faulty::Broken;
 use crate::indexed_model::Indexed;
 
 /// The faults that each law must find; it may find more.
@@ -43,7 +43,7 @@ macro_rules! proofs {
             fn $law() {
                 proves(stringify!($law), |fault| run(laws::$module::$law(&Indexed::with(fault))));
                 // A store without an index does not pass in silence.
-                let verdict = verdict(|| run(laws::$module::$law(&Broken::with(None))));
+                let verdict = verdict(|| run(laws::$module::$law(&Broken::with(None, Bytes::Shown))));
                 finds(stringify!($law), "no index", verdict.as_deref());
             }
         )+)+

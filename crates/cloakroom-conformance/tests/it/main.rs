@@ -8,6 +8,8 @@
     reason = "tests and their helpers fail by panicking"
 )]
 
+mod backend;
+mod broken;
 mod fault;
 mod faults;
 mod faulty;
