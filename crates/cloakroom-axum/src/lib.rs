@@ -1,2 +1,14 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod error;
+mod extract;
+mod future;
+mod headers;
+mod layer;
+mod visits;
+
+pub use crate::error::{Error, Result};
+pub use crate::extract::{Named, Principal, Session};
+pub use crate::future::ResponseFuture;
+pub use crate::layer::{SessionLayer, SessionService, sessions};

@@ -1,0 +1,136 @@
+//! Why a request did not get what it asked of its session.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use axum::response::{IntoResponse, Response};
+use cloakroom_core::ErrorKind;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a request did not get what it asked of its session: the rejection of every extractor, and what `?`
+/// makes of [`cloakroom_core::Error`] in a handler.
+///
+/// As a response it is a status and a fixed line of text. The details go to `tracing`, never to the client;
+/// the response carries the error in its extensions, for a layer that makes a page of it.
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use cloakroom_axum::Error;
+/// use cloakroom_core::ErrorKind;
+///
+/// let error = Error::from(cloakroom_core::Error::new(ErrorKind::Contention));
+/// let response = error.into_response();
+/// assert_eq!(response.status(), 503);
+/// assert_eq!(response.headers()["retry-after"], "1");
+/// # Ok::<(), cloakroom_axum::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Error(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// A handler's, which nobody has logged yet.
+    Raised(cloakroom_core::Error),
+    /// One that was logged where it happened.
+    Reported(cloakroom_core::Error),
+    MissingLayer,
+    NotLoggedIn,
+}
+
+impl Error {
+    pub(crate) const fn reported(error: cloakroom_core::Error) -> Self {
+        Self(Kind::Reported(error))
+    }
+
+    pub(crate) const fn missing_layer() -> Self {
+        Self(Kind::MissingLayer)
+    }
+
+    pub(crate) const fn not_logged_in() -> Self {
+        Self(Kind::NotLoggedIn)
+    }
+
+    /// The status of the response: 500 for a missing layer, 401 if nobody is logged in, or else that of
+    /// [`cloakroom_core::Error::status`].
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match &self.0 {
+            Kind::Raised(error) | Kind::Reported(error) => {
+                StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+            Kind::MissingLayer => StatusCode::INTERNAL_SERVER_ERROR,
+            Kind::NotLoggedIn => StatusCode::UNAUTHORIZED,
+        }
+    }
+
+    /// The body of the response: fixed for each status, with no detail.
+    #[must_use]
+    pub fn public_message(&self) -> &'static str {
+        match &self.0 {
+            Kind::Raised(error) | Kind::Reported(error) => error.public_message(),
+            Kind::MissingLayer => "internal server error",
+            Kind::NotLoggedIn => "not logged in",
+        }
+    }
+
+    /// The session's own error; `None` for a missing layer, and for a visitor who is not logged in.
+    #[must_use]
+    pub const fn session_error(&self) -> Option<&cloakroom_core::Error> {
+        match &self.0 {
+            Kind::Raised(error) | Kind::Reported(error) => Some(error),
+            Kind::MissingLayer | Kind::NotLoggedIn => None,
+        }
+    }
+
+    fn log(&self) {
+        if let Kind::Raised(error) = &self.0 {
+            let cause = error.source().map(ToString::to_string);
+            if self.status().is_server_error() {
+                tracing::error!(target: "cloakroom", %error, cause, "a handler failed at its session");
+            } else {
+                tracing::debug!(target: "cloakroom", %error, cause, "a handler failed at its session");
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Raised(error) | Kind::Reported(error) => error.fmt(f),
+            Kind::MissingLayer => f.write_str("the session layer is missing"),
+            Kind::NotLoggedIn => f.write_str("nobody is logged in"),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.session_error().and_then(StdError::source)
+    }
+}
+
+impl From<cloakroom_core::Error> for Error {
+    fn from(error: cloakroom_core::Error) -> Self {
+        Self(Kind::Raised(error))
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        self.log();
+        let mut response = Response::new(self.public_message().into());
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        if self.session_error().is_some_and(|error| error.kind() == ErrorKind::Contention) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
