@@ -1,0 +1,146 @@
+//! One request under way: the handler first, then the commit.
+
+use std::fmt;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::ServiceResponse;
+use actix_web::rt::task::{JoinError, JoinHandle};
+use cloakroom_core::{ErrorKind, Reply, Visit};
+use pin_project_lite::pin_project;
+use tracing::Instrument;
+
+use crate::error::Error;
+use crate::headers::Headers;
+
+pin_project! {
+    /// The future of [`SessionService`](crate::SessionService).
+    ///
+    /// Dropped before the handler has answered, nothing is stored; afterwards, everything is.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, B> {
+        #[pin]
+        state: Progress<F, B>,
+    }
+}
+
+pin_project! {
+    #[project = ProgressNow]
+    enum Progress<F, B> {
+        Handling { #[pin] handler: F, visit: Option<Visit> },
+        Committing { commit: JoinHandle<Reply>, answer: Option<Answer<B>> },
+    }
+}
+
+/// What a handler and the middleware around it make of a request.
+type Answer<B> = Result<ServiceResponse<B>, actix_web::Error>;
+
+impl<F, B> ResponseFuture<F, B> {
+    pub(crate) const fn new(handler: F, visit: Option<Visit>) -> Self {
+        Self { state: Progress::Handling { handler, visit } }
+    }
+}
+
+impl<F, B> Future for ResponseFuture<F, B>
+where
+    F: Future<Output = Answer<B>>,
+    B: MessageBody,
+{
+    type Output = Answer<EitherBody<B>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                ProgressNow::Handling { handler, visit } => {
+                    let answer = ready!(handler.poll(cx));
+                    let Some(visit) = visit.take() else {
+                        return Poll::Ready(answer.map(ServiceResponse::map_into_left_body));
+                    };
+                    match begin_commit(visit, cx) {
+                        Commit::Done(reply) => return Poll::Ready(finish(answer, reply)),
+                        Commit::Running(commit) => {
+                            state.set(Progress::Committing { commit, answer: Some(answer) });
+                        }
+                    }
+                }
+                ProgressNow::Committing { commit, answer } => {
+                    let outcome = ready!(Pin::new(commit).poll(cx));
+                    let answer = answer.take().unwrap_or_else(|| Err(commit_failed().into()));
+                    return Poll::Ready(match outcome {
+                        Ok(reply) => finish(answer, reply),
+                        Err(error) => {
+                            log_failure(&error);
+                            replace(answer, commit_failed())
+                        }
+                    });
+                }
+            }
+        }
+    }
+}
+
+impl<F, B> fmt::Debug for ResponseFuture<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+enum Commit {
+    Done(Reply),
+    Running(JoinHandle<Reply>),
+}
+
+/// What waits for the store runs in a task of its own, which a client that goes away does not end.
+fn begin_commit(visit: Visit, cx: &mut Context<'_>) -> Commit {
+    if !visit.needs_store()
+        && let Poll::Ready(reply) = pin!(visit.commit()).poll(cx)
+    {
+        return Commit::Done(reply);
+    }
+    Commit::Running(actix_web::rt::spawn(async move { visit.commit().await }.in_current_span()))
+}
+
+fn finish<B>(answer: Answer<B>, reply: Reply) -> Answer<EitherBody<B>> {
+    let answer = match reply.refusal() {
+        Some(refusal) => replace(answer, Error::reported(refusal.clone())),
+        None => answer.map(ServiceResponse::map_into_left_body),
+    };
+    match answer {
+        Ok(mut response) => {
+            reply.write_to(&mut Headers(response.headers_mut()));
+            Ok(response)
+        }
+        Err(error) if reply.is_untouched() => Err(error),
+        Err(mut error) => {
+            // Whatever becomes the error's response later carries the headers, and loggers still find the
+            // error itself.
+            error.add_response_mapper(move |mut response| {
+                reply.write_to(&mut Headers(response.headers_mut()));
+                response
+            });
+            Err(error)
+        }
+    }
+}
+
+/// Puts an error in the place of the answer, none of whose headers remain.
+fn replace<B>(answer: Answer<B>, error: Error) -> Answer<EitherBody<B>> {
+    match answer {
+        Ok(response) => {
+            let (request, _) = response.into_parts();
+            Ok(ServiceResponse::from_err(error, request).map_into_right_body())
+        }
+        Err(_) => Err(error.into()),
+    }
+}
+
+fn commit_failed() -> Error {
+    Error::reported(cloakroom_core::Error::new(ErrorKind::Other))
+}
+
+/// A commit runs code of the application: the closures of `update`, done again.
+fn log_failure(error: &JoinError) {
+    tracing::error!(target: "cloakroom", panicked = error.is_panic(), "the commit of a session did not end");
+}
