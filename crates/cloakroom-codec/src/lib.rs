@@ -19,6 +19,9 @@ mod value;
 mod values;
 mod xaes;
 
+#[cfg(test)]
+mod vectors;
+
 pub use crate::error::{Error, ErrorKind};
 pub use crate::extensions::Extensions;
 pub use crate::key_ring::KeyRing;

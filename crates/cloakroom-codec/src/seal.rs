@@ -63,7 +63,8 @@ pub(crate) fn seal(key: &Subkeys, binding: Binding<'_>, plaintext: &[u8]) -> Res
     seal_with_nonce(key, binding, plaintext, &random_array()?)
 }
 
-fn seal_with_nonce(
+/// The nonce must never have been used under this key.
+pub(crate) fn seal_with_nonce(
     key: &Subkeys,
     binding: Binding<'_>,
     plaintext: &[u8],

@@ -222,7 +222,7 @@ mod field {
             if a >> bit & 1 == 1 {
                 product ^= power;
             }
-            power = (power >> 1) ^ (power & 1) * (0xe1 << 120);
+            power = (power >> 1) ^ ((power & 1) * (0xe1 << 120));
         }
         product
     }

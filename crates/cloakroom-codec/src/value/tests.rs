@@ -75,7 +75,7 @@ fn bombs_end_as_errors_on_a_small_stack() {
         vec![0xc6, 0xff, 0xff, 0xff, 0xff],
         vec![0xc9, 0xff, 0xff, 0xff, 0xff, 0x00],
         // An enum's variants nest without a container that the deserialiser would count.
-        [vec![0x81, 0xa3, b'O', b'n', b'e'].repeat(10_000), vec![0x01]].concat(),
+        [[0x81, 0xa3, b'O', b'n', b'e'].repeat(10_000), vec![0x01]].concat(),
     ];
     let small = std::thread::Builder::new().stack_size(256 << 10);
     let worker = small.spawn(move || {
