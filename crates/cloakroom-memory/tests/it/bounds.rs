@@ -1,6 +1,6 @@
 //! How much the store holds, and whom it refuses first.
 
-use cloakroom_core::{Created, Deleted, Freshness, Replaced, Store, StoreErrorKind, Touched};
+use cloakroom_core::{Clock, Created, Deleted, Freshness, Replaced, Store, StoreErrorKind, Touched};
 use cloakroom_memory::MemoryStore;
 use proptest::prelude::*;
 
@@ -129,6 +129,22 @@ fn verbs_sweep_what_expired() {
 }
 
 #[test]
+fn a_key_can_be_created_again_while_thousands_wait_to_be_swept() {
+    let (store, clock) = store();
+    for number in 0..10_000 {
+        assert_eq!(create(&store, number, 10), CREATED);
+    }
+    clock.advance(MINUTE);
+    // The last ones first: they are the last to be swept.
+    for number in (0..10_000).rev() {
+        assert_eq!(now(store.create(&key(number), &record(20, 2))).unwrap(), Created::Created);
+        let loaded = now(store.load(&key(number), Freshness::Latest)).unwrap();
+        assert_eq!(loaded, Some(record(20, 2)));
+    }
+    assert_eq!((store.len(), store.payload_bytes()), (10_000, 200_000));
+}
+
+#[test]
 fn a_time_to_live_is_kept_to_the_millisecond() {
     let (store, clock) = store();
     assert_eq!(create(&store, 0, 10), CREATED);
@@ -158,6 +174,23 @@ fn settings_give_an_empty_store() {
     let other = store.clone().with_max_entries(5);
     assert!(other.is_empty());
     assert_eq!(store.len(), 1);
+}
+
+#[test]
+fn settings_keep_each_other() {
+    let clock = Clock::manual();
+    let store = MemoryStore::new().with_max_bytes(90).with_max_entries(3).with_clock(clock.clone());
+    assert_eq!(create(&store, 0, 82), Err(StoreErrorKind::TooLarge));
+    for number in 0..3 {
+        assert_eq!(create(&store, number, 1), CREATED);
+    }
+    assert_eq!(create(&store, 3, 1), FULL);
+    clock.advance(MINUTE);
+    assert!(store.is_empty());
+    let store = store.with_max_entries(4).with_max_bytes(10);
+    assert_eq!(create(&store, 0, 9), CREATED);
+    clock.advance(MINUTE);
+    assert!(store.is_empty());
 }
 
 #[derive(Clone, Debug)]
