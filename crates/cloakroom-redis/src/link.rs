@@ -90,7 +90,7 @@ impl Link {
                 Doubt::None
             }
             Ok((_, replies)) => return Ok(Answer { replies, doubt: Doubt::None }),
-            Err(Setback::Again(Failure::Lost(_))) => Doubt::EarlierTry,
+            Err(Setback::Again(Failure::Lost(_))) if effect == Effect::Write => Doubt::EarlierTry,
             Err(Setback::Again(_)) => Doubt::None,
             Err(Setback::Final(failure)) => return Err(failure.into_store_error(effect, Doubt::None)),
         };

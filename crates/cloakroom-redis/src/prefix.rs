@@ -1,6 +1,5 @@
 //! What the keys of one application begin with.
 
-use std::fmt;
 use std::str::FromStr;
 
 use cloakroom_core::{Error, StoreKey};
@@ -17,17 +16,15 @@ impl Prefix {
     pub(crate) fn name(&self, key: &StoreKey) -> String {
         format!("{}:{}", self.0, key.public_handle().as_str())
     }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl Default for Prefix {
     fn default() -> Self {
         Self("cloakroom".to_owned())
-    }
-}
-
-impl fmt::Display for Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

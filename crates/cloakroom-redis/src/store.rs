@@ -127,6 +127,20 @@ impl RedisStore {
         RedisStoreBuilder::new(url)
     }
 
+    /// What the keys of this store begin with.
+    ///
+    /// ```
+    /// use cloakroom_redis::RedisStore;
+    ///
+    /// let store = RedisStore::connect_lazy("redis://127.0.0.1?prefix=shop")?;
+    /// assert_eq!(store.prefix(), "shop");
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        self.prefix.as_str()
+    }
+
     pub(crate) const fn new(link: Link, prefix: Prefix, timeout: Duration) -> Self {
         Self { link, prefix, timeout }
     }
@@ -253,7 +267,7 @@ impl Store for RedisStore {
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
-            .field("prefix", &format_args!("{}", self.prefix))
+            .field("prefix", &self.prefix())
             .field("timeout", &self.timeout)
             .field("link", &self.link)
             .finish()

@@ -45,12 +45,12 @@ fn user_and_password_are_percent_decoded() {
 fn parameters_are_read() {
     let target =
         parse("rediss://h?prefix=shop&timeout=500ms&connect_timeout=3s&ca=/a%20b/ca.pem").expect("a URL");
-    assert_eq!(target.prefix.to_string(), "shop");
+    assert_eq!(target.prefix.as_str(), "shop");
     assert_eq!(target.timeout, Duration::from_millis(500));
     assert_eq!(target.connect_timeout, Duration::from_secs(3));
     assert_eq!(target.ca, Some("/a b/ca.pem".into()));
     let target = parse("redis://h").expect("a URL");
-    assert_eq!(target.prefix.to_string(), "cloakroom");
+    assert_eq!(target.prefix.as_str(), "cloakroom");
     assert_eq!((target.timeout, target.connect_timeout), (Duration::from_secs(2), Duration::from_secs(1)));
 }
 

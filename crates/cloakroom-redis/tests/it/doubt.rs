@@ -1,0 +1,198 @@
+//! What the store answers when replies are errors, are no replies, or are lost.
+
+use std::time::Duration;
+
+use cloakroom_core::{
+    Created, Deleted, Freshness, Record, Replaced, Store as _, StoreErrorKind, Touched, Version,
+};
+
+use crate::fake::{Act, Fake, bulk, say};
+use crate::sample;
+
+const MINUTE: Duration = sample::MINUTE;
+
+/// Every verb, in words, with the kind of its error if it failed.
+async fn every_verb(fake: &Fake) -> [(&'static str, Option<StoreErrorKind>); 5] {
+    let store = fake.store();
+    let (key, record) = (sample::key(), sample::record());
+    [
+        ("load", store.load(&key, Freshness::Latest).await.err().map(|error| error.kind())),
+        ("create", store.create(&key, &record).await.err().map(|error| error.kind())),
+        ("replace", store.replace(&key, sample::version(), &record).await.err().map(|error| error.kind())),
+        ("touch", store.touch(&key, record.version, MINUTE).await.err().map(|error| error.kind())),
+        ("delete", store.delete(&key).await.err().map(|error| error.kind())),
+    ]
+}
+
+#[tokio::test]
+async fn error_replies_become_errors_of_every_verb() {
+    use StoreErrorKind::{Corrupt, Full, Misconfigured, Other, Unavailable};
+    for (line, kind) in [
+        ("-LOADING Redis is loading the dataset in memory", Unavailable),
+        ("-MASTERDOWN Link with MASTER is down", Unavailable),
+        ("-CLUSTERDOWN The cluster is down", Unavailable),
+        ("-TRYAGAIN Multiple keys request", Unavailable),
+        ("-BUSY Redis is busy running a script", Unavailable),
+        ("-NOREPLICAS Not enough good replicas to write.", Unavailable),
+        ("-MISCONF Redis is configured to save RDB snapshots", Unavailable),
+        ("-OOM command not allowed when used memory > 'maxmemory'.", Full),
+        ("-READONLY You can't write against a read only replica.", Misconfigured),
+        ("-NOAUTH Authentication required.", Misconfigured),
+        ("-WRONGPASS invalid username-password pair", Misconfigured),
+        ("-NOPERM this user has no permissions to run the command", Misconfigured),
+        ("-MOVED 3999 127.0.0.1:6381", Misconfigured),
+        ("-ASK 3999 127.0.0.1:6381", Misconfigured),
+        ("-CROSSSLOT Keys in request don't hash to the same slot", Misconfigured),
+        ("-WRONGTYPE Operation against a key holding the wrong kind of value", Corrupt),
+        ("-ERR something else", Other),
+        // Longer than RESP2's: the error of RESP3 that carries its length.
+        ("!9\r\nOOM no no", Full),
+    ] {
+        let fake = Fake::start(move |_| say(line)).await;
+        for (verb, found) in every_verb(&fake).await {
+            assert_eq!(found, Some(kind), "{verb}: {line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn replies_of_another_type_are_corrupt() {
+    for reply in ["*1\r\n:1", "+what", "#t", ",1.5", "%1\r\n+a\r\n+b", "$3\r\nabc"] {
+        let fake = Fake::start(move |_| say(reply)).await;
+        for (verb, found) in every_verb(&fake).await {
+            assert_eq!(found, Some(StoreErrorKind::Corrupt), "{verb}: {reply}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn garbage_is_an_error_and_never_a_record() {
+    for garbage in ["HTTP/1.1 400 Bad Request", "\0\0\0", ":notanumber", "$-7", "$99999999999999999999"] {
+        let fake = Fake::start(move |_| Act::Reset(format!("{garbage}\r\n").into_bytes())).await;
+        for (verb, found) in every_verb(&fake).await {
+            let wanted = if verb == "load" {
+                [StoreErrorKind::Unavailable, StoreErrorKind::Corrupt]
+            } else {
+                [StoreErrorKind::Ambiguous, StoreErrorKind::Corrupt]
+            };
+            // A negative length is how RESP2 says nil.
+            let nil = garbage == "$-7" && matches!(verb, "load" | "create");
+            assert!(nil || found.is_some_and(|kind| wanted.contains(&kind)), "{verb} {garbage}: {found:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn load_survives_a_reset_at_every_byte() {
+    let record = sample::record();
+    let mut value = record.version.to_be_bytes().to_vec();
+    value.extend_from_slice(&record.payload);
+    let get = bulk(&value);
+    let whole = [get.as_slice(), b":60000\r\n"].concat();
+    for cut in 0..whole.len() {
+        let (get, whole) = (get.clone(), whole.clone());
+        let fake = Fake::start(move |heard| match (heard.connection, heard.name()) {
+            // The first connection dies after so many bytes of the two replies.
+            (0, "GET") if cut <= get.len() => Act::Reset(whole[..cut].to_vec()),
+            (0, "PTTL") => Act::Reset(whole[get.len()..cut].to_vec()),
+            (_, "GET") => Act::Reply(get.clone()),
+            _ => say(":60000"),
+        })
+        .await;
+        let found = fake.store().load(&sample::key(), Freshness::Latest).await.expect("a record");
+        assert_eq!(found.as_ref(), Some(&record), "cut after {cut} bytes");
+        assert_eq!(fake.connections(), 2);
+    }
+}
+
+/// A server that loses the first reply to each of these commands, and then answers.
+async fn forgetful(
+    commands: &'static [&'static str],
+    answer: impl Fn(&str) -> Act + Send + Sync + 'static,
+) -> Fake {
+    Fake::start(move |heard| match heard.connection {
+        0 if commands.contains(&heard.name()) => Act::Reset(Vec::new()),
+        _ => answer(heard.name()),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn lost_reply_of_replace_is_told_from_a_conflict() {
+    let replace = |word: &'static str| async move {
+        let fake = forgetful(&["EVALSHA"], move |_| Act::Reply(bulk(word.as_bytes()))).await;
+        fake.store().replace(&sample::key(), sample::version(), &sample::record()).await
+    };
+    assert_eq!(replace("done").await.expect("its own write"), Replaced::Replaced);
+    assert_eq!(replace("missing").await.expect("an end"), Replaced::Missing);
+    // Ours may have been there before theirs.
+    let error = replace("conflict").await.expect_err("no answer");
+    assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
+}
+
+#[tokio::test]
+async fn lost_reply_of_create_is_told_from_an_occupied_key() {
+    let record = sample::record();
+    let create = |found: Version, record: Record| async move {
+        let fake = forgetful(&["SET"], move |name| match name {
+            "SET" => say("_"),
+            _ => Act::Reply(bulk(&found.to_be_bytes())),
+        })
+        .await;
+        fake.store().create(&sample::key(), &record).await
+    };
+    assert_eq!(create(record.version, record.clone()).await.expect("its own write"), Created::Created);
+    let error = create(sample::version(), record).await.expect_err("no answer");
+    assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
+}
+
+#[tokio::test]
+async fn lost_reply_of_touch_and_delete_does_no_harm() {
+    let fake = forgetful(&["EVALSHA"], |_| Act::Reply(bulk(b"conflict"))).await;
+    let touched = fake.store().touch(&sample::key(), sample::version(), MINUTE).await;
+    assert_eq!(touched.expect("an answer"), Touched::Conflict);
+    let fake = forgetful(&["DEL"], |_| say(":0")).await;
+    assert_eq!(fake.store().delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
+    let fake = Fake::start(|_| say(":0")).await;
+    assert_eq!(fake.store().delete(&sample::key()).await.expect("an answer"), Deleted::Missing);
+}
+
+#[tokio::test]
+async fn second_try_that_fails_leaves_a_write_in_doubt() {
+    let fake = Fake::start(|_| Act::Reset(Vec::new())).await;
+    for (verb, found) in every_verb(&fake).await {
+        let wanted = if verb == "load" { StoreErrorKind::Unavailable } else { StoreErrorKind::Ambiguous };
+        assert_eq!(found, Some(wanted), "{verb}");
+    }
+    // The second connection is refused at the greeting: still, the first try may have gone through.
+    let fake = Fake::start_rude(|heard| match (heard.connection, heard.name()) {
+        (0, "HELLO") => say("%1\r\n+server\r\n+redis"),
+        (0, _) => Act::Reset(Vec::new()),
+        _ => say("-ERR max number of clients reached"),
+    })
+    .await;
+    let error = fake.store().delete(&sample::key()).await.expect_err("no answer");
+    assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
+    // A request that never went out is not in doubt.
+    let error = fake.store().delete(&sample::key()).await.expect_err("no answer");
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn demoted_server_is_asked_again_on_a_new_connection() {
+    let fake = Fake::start(|heard| match heard.connection {
+        0 => say("-READONLY You can't write against a read only replica."),
+        _ => Act::Reply(bulk(b"done")),
+    })
+    .await;
+    let replaced = fake.store().replace(&sample::key(), sample::version(), &sample::record()).await;
+    assert_eq!(replaced.expect("the new primary"), Replaced::Replaced);
+    assert_eq!(fake.connections(), 2);
+}
+
+#[tokio::test]
+async fn script_that_stays_unknown_is_an_error() {
+    let fake = Fake::start(|_| say("-NOSCRIPT No matching script. Please use EVAL.")).await;
+    let error = fake.store().touch(&sample::key(), sample::version(), MINUTE).await.expect_err("no script");
+    assert_eq!(error.kind(), StoreErrorKind::Other);
+}

@@ -1,0 +1,151 @@
+//! A server that answers what a test tells it to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cloakroom_redis::RedisStore;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// What the server does when a command arrives.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    /// Sends these bytes.
+    Reply(Vec<u8>),
+    /// Sends these bytes and resets the connection.
+    Reset(Vec<u8>),
+    /// Says nothing, and reads on.
+    Silence,
+}
+
+pub(crate) fn say(line: &str) -> Act {
+    Act::Reply(format!("{line}\r\n").into_bytes())
+}
+
+/// A reply of one string.
+pub(crate) fn bulk(bytes: &[u8]) -> Vec<u8> {
+    let mut reply = format!("${}\r\n", bytes.len()).into_bytes();
+    reply.extend_from_slice(bytes);
+    reply.extend_from_slice(b"\r\n");
+    reply
+}
+
+/// A command: its words, and the number of the connection it came on, from 0.
+pub(crate) struct Heard<'a> {
+    pub(crate) connection: usize,
+    pub(crate) words: &'a [Vec<u8>],
+}
+
+impl Heard<'_> {
+    pub(crate) fn name(&self) -> &str {
+        std::str::from_utf8(&self.words[0]).expect("the name of a command")
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Fake {
+    address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl Fake {
+    /// Greets as Redis does; `script` has the say in everything after.
+    pub(crate) async fn start<F>(script: F) -> Self
+    where
+        F: Fn(&Heard<'_>) -> Act + Send + Sync + 'static,
+    {
+        Self::start_rude(move |heard| match heard.name() {
+            "HELLO" => say("%1\r\n+server\r\n+redis"),
+            _ => script(heard),
+        })
+        .await
+    }
+
+    /// Leaves even the greeting to `script`.
+    pub(crate) async fn start_rude<F>(script: F) -> Self
+    where
+        F: Fn(&Heard<'_>) -> Act + Send + Sync + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
+        let address = listener.local_addr().expect("an address");
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
+        let script = Arc::new(script);
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let number = count.fetch_add(1, Ordering::SeqCst);
+                let script = Arc::clone(&script);
+                tokio::spawn(async move {
+                    // An error says that the client hung up.
+                    let _ = serve(stream, number, &*script).await;
+                });
+            }
+        });
+        Self { address, connections, task }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    pub(crate) fn store(&self) -> RedisStore {
+        RedisStore::connect_lazy(&self.url()).expect("a URL")
+    }
+
+    /// How many connections there were.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    connection: usize,
+    script: &(impl Fn(&Heard<'_>) -> Act + Sync),
+) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let words = command(&mut stream).await?;
+        match script(&Heard { connection, words: &words }) {
+            Act::Reply(bytes) => stream.write_all(&bytes).await?,
+            Act::Reset(bytes) => {
+                stream.write_all(&bytes).await?;
+                return stream.shutdown().await;
+            }
+            Act::Silence => {}
+        }
+    }
+}
+
+async fn command(stream: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Vec<Vec<u8>>> {
+    let mut words = Vec::new();
+    for _ in 0..number(stream).await? {
+        let mut word = vec![0; number(stream).await?];
+        stream.read_exact(&mut word).await?;
+        stream.read_exact(&mut [0; 2]).await?;
+        words.push(word);
+    }
+    Ok(words)
+}
+
+/// A line such as `*3` or `$17`.
+async fn number(stream: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<usize> {
+    let mut line = String::new();
+    if stream.read_line(&mut line).await? == 0 {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(line.trim()[1..].parse().expect("a number"))
+}

@@ -1,0 +1,61 @@
+//! The laws of stores, on every way to reach the server.
+
+use std::time::Duration;
+
+use cloakroom_conformance::{Harness, conformance_tests};
+use cloakroom_redis::RedisStore;
+use redis::AsyncCommands as _;
+
+use crate::shared::Way;
+
+impl Harness for Way {
+    type Store = RedisStore;
+
+    async fn open(&self) -> RedisStore {
+        self.store().await
+    }
+
+    async fn open_again(&self, store: &RedisStore) -> RedisStore {
+        self.store_under(store.prefix()).await
+    }
+
+    /// Redis rounds what it tells up or down by a millisecond, and notices an expiry at the next tick.
+    fn resolution(&self) -> Duration {
+        Duration::from_millis(2)
+    }
+
+    async fn dump(&self, store: &RedisStore) -> Option<Vec<u8>> {
+        // The shared server has one set of keys, whichever way it is reached; but the one with TLS is another.
+        if matches!(self, Self::Tls) {
+            return None;
+        }
+        let client = redis::Client::open(Self::Tcp.url()).expect("a URL");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("the shared server");
+        let names: Vec<String> = connection.keys(format!("{}:*", store.prefix())).await.expect("KEYS");
+        let mut dump = Vec::new();
+        for name in names {
+            let value: Option<Vec<u8>> = connection.get(&name).await.expect("GET");
+            dump.extend_from_slice(name.as_bytes());
+            dump.extend(value.unwrap_or_default());
+        }
+        Some(dump)
+    }
+}
+
+mod tcp {
+    use super::{Way, conformance_tests};
+
+    conformance_tests!(Way::Tcp, #[ignore = "needs a redis-server; run `cargo xtask test`"]);
+}
+
+mod unix {
+    use super::{Way, conformance_tests};
+
+    conformance_tests!(Way::Unix, #[ignore = "needs a redis-server; run `cargo xtask test`"]);
+}
+
+mod tls {
+    use super::{Way, conformance_tests};
+
+    conformance_tests!(Way::Tls, #[ignore = "needs a redis-server; run `cargo xtask test`"]);
+}

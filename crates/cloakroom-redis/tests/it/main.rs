@@ -1,0 +1,26 @@
+//! The store against real servers, against a server that misbehaves on purpose, and through a bad network.
+//!
+//! What needs `redis-server` is ignored by plain `cargo test` and run by `cargo xtask test`.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "the helpers of tests fail as tests do"
+)]
+
+mod cancel;
+mod cost;
+mod doubt;
+mod fake;
+mod keys;
+mod laws;
+mod log;
+mod network;
+mod outage;
+mod proxy;
+mod rights;
+mod sample;
+mod shared;
+mod start;
+mod tls;

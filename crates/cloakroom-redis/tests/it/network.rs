@@ -1,0 +1,121 @@
+//! Bad networks and frozen servers: every verb ends in time, and the store finds its way back.
+
+use std::time::{Duration, Instant};
+
+use cloakroom_core::{Deleted, Freshness, Store as _, StoreErrorKind, StoreKey};
+use cloakroom_redis::RedisStore;
+use xtask::server::RedisServer;
+
+use crate::fake::{Act, Fake, say};
+use crate::proxy::Proxy;
+use crate::sample::{self, MINUTE};
+
+const TIMEOUT: Duration = Duration::from_millis(300);
+const GRACE: Duration = Duration::from_millis(50);
+
+fn store(url: &str) -> RedisStore {
+    RedisStore::builder(url).with_timeout(TIMEOUT).connect_lazy().expect("a URL")
+}
+
+/// Every verb once, each with its time and the kind of its error.
+async fn every_verb(store: &RedisStore, key: &StoreKey) -> Vec<(Duration, Option<StoreErrorKind>)> {
+    let record = sample::record();
+    let mut ends = Vec::new();
+    for verb in 0..5 {
+        let start = Instant::now();
+        let error = match verb {
+            0 => store.load(key, Freshness::Latest).await.err(),
+            1 => store.create(key, &record).await.err(),
+            2 => store.replace(key, sample::version(), &record).await.err(),
+            3 => store.touch(key, record.version, MINUTE).await.err(),
+            _ => store.delete(key).await.err(),
+        };
+        ends.push((start.elapsed(), error.map(|error| error.kind())));
+    }
+    ends
+}
+
+#[tokio::test]
+#[ignore = "needs a redis-server; run `cargo xtask test`"]
+async fn frozen_connection_is_replaced_after_three_timeouts() {
+    let server = RedisServer::start().expect("a server");
+    let proxy = Proxy::start(server.port()).await;
+    let (store, key) = (store(&proxy.url()), sample::key());
+    assert_eq!(store.load(&key, Freshness::Latest).await.expect("an answer"), None);
+    proxy.freeze();
+    for _ in 0..3 {
+        let error = store.load(&key, Freshness::Latest).await.expect_err("a timeout");
+        assert_eq!(error.kind(), StoreErrorKind::Timeout);
+    }
+    assert_eq!(store.load(&key, Freshness::Latest).await.expect("an answer"), None);
+    assert_eq!(proxy.connections(), 2);
+}
+
+#[tokio::test]
+async fn answer_in_between_keeps_the_connection() {
+    let fake = Fake::start(|_| say(":1")).await;
+    let proxy = Proxy::start(fake.port()).await;
+    let store = store(&proxy.url());
+    for _ in 0..3 {
+        assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
+        proxy.freeze();
+        for _ in 0..2 {
+            let error = store.delete(&sample::key()).await.expect_err("a timeout");
+            assert_eq!(error.kind(), StoreErrorKind::Timeout);
+        }
+        proxy.thaw();
+    }
+    assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
+    assert_eq!(proxy.connections(), 1);
+}
+
+#[tokio::test]
+#[ignore = "needs a redis-server; run `cargo xtask test`"]
+async fn frozen_server_keeps_nobody_past_the_deadline() {
+    let server = RedisServer::start().expect("a server");
+    let (store, key) = (store(&server.url()), sample::key());
+    every_verb(&store, &key).await;
+    server.stop().expect("a frozen server");
+    // The first three wait for replies, the later ones for a greeting.
+    for (time, error) in every_verb(&store, &key).await {
+        let expected = matches!(error, Some(StoreErrorKind::Timeout | StoreErrorKind::Unavailable));
+        assert!(expected, "{error:?}");
+        assert!(time <= TIMEOUT + GRACE, "{time:?}");
+    }
+    server.cont().expect("a running server");
+    let start = Instant::now();
+    store.load(&key, Freshness::Latest).await.expect("an answer");
+    assert!(start.elapsed() < Duration::from_millis(500));
+}
+
+#[tokio::test]
+#[ignore = "needs a redis-server; run `cargo xtask test`"]
+async fn crowd_at_a_frozen_server_leaves_in_time_and_comes_back() {
+    let server = RedisServer::start().expect("a server");
+    let store = store(&server.url());
+    store.load(&sample::key(), Freshness::Latest).await.expect("an answer");
+    server.stop().expect("a frozen server");
+    let start = Instant::now();
+    let crowd: Vec<_> = (0..500)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.create(&sample::key(), &sample::record()).await.is_err() })
+        })
+        .collect();
+    for one in crowd {
+        assert!(one.await.expect("no panic"));
+    }
+    assert!(start.elapsed() <= TIMEOUT + GRACE * 4, "{:?}", start.elapsed());
+    server.cont().expect("a running server");
+    store.load(&sample::key(), Freshness::Latest).await.expect("an answer");
+}
+
+#[tokio::test]
+async fn silent_server_fails_the_start_in_time() {
+    let fake = Fake::start_rude(|_| Act::Silence).await;
+    let start = Instant::now();
+    let builder = RedisStore::builder(&fake.url()).with_connect_timeout(TIMEOUT);
+    let error = builder.connect().await.expect_err("silence");
+    assert_eq!(error.kind(), cloakroom_core::ErrorKind::Unavailable);
+    assert!(start.elapsed() <= TIMEOUT + GRACE, "{:?}", start.elapsed());
+}

@@ -1,0 +1,167 @@
+//! Servers that go and come back: no restart of the service is needed.
+
+use std::time::{Duration, Instant};
+
+use cloakroom_core::{Created, Deleted, Freshness, Store as _, StoreErrorKind};
+use cloakroom_redis::RedisStore;
+use xtask::server::RedisServer;
+
+use crate::fake::{Fake, say};
+use crate::sample;
+
+const BACK: Duration = Duration::from_millis(500);
+
+#[tokio::test]
+#[ignore = "needs a redis-server; run `cargo xtask test`"]
+async fn first_request_after_an_outage_succeeds() {
+    let mut server = RedisServer::start().expect("a server");
+    for url in [server.url(), server.unix_url()] {
+        let store = RedisStore::connect(&url).await.expect("a server");
+        for round in 0..5 {
+            let (key, record) = (sample::key(), sample::record());
+            assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+            server.kill9();
+            for _ in 0..round {
+                let start = Instant::now();
+                let error = store.load(&key, Freshness::Latest).await.expect_err("an outage");
+                assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+                assert!(start.elapsed() < Duration::from_millis(200), "{:?}", start.elapsed());
+            }
+            server.restart().expect("the server again");
+            let start = Instant::now();
+            let found = store.load(&key, Freshness::Latest).await.expect("an answer");
+            let time = start.elapsed();
+            println!("{round} failed requests, then an answer after {time:?}");
+            assert!(time < BACK, "{time:?}");
+            assert_eq!(found.map(|found| found.payload), Some(record.payload));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a redis-server; run `cargo xtask test`"]
+async fn busy_service_recovers_by_itself() {
+    let mut server = RedisServer::start().expect("a server");
+    let store = RedisStore::connect(&server.url()).await.expect("a server");
+    let (key, record) = (sample::key(), sample::record());
+    assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+    let (end, ended) = tokio::sync::watch::channel(false);
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let (store, ended, record) = (store.clone(), ended.clone(), record.clone());
+            tokio::spawn(async move {
+                let mut last_error = Instant::now();
+                while !*ended.borrow() {
+                    match store.load(&key, Freshness::Latest).await {
+                        Ok(found) => {
+                            assert_eq!(found.map(|found| found.payload), Some(record.payload.clone()))
+                        }
+                        Err(error) => {
+                            assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+                            last_error = Instant::now();
+                        }
+                    }
+                    tokio::task::yield_now().await;
+                }
+                last_error
+            })
+        })
+        .collect();
+    tokio::task::block_in_place(|| server.kill9());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::task::block_in_place(|| server.restart()).expect("the server again");
+    let back = Instant::now();
+    tokio::time::sleep(BACK * 2).await;
+    end.send_replace(true);
+    for task in tasks {
+        let last_error = task.await.expect("only good answers");
+        assert!(last_error < back + BACK, "{:?}", last_error - back);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a redis-server; run `cargo xtask test`"]
+async fn lazy_store_waits_for_its_server() {
+    let mut server = RedisServer::start().expect("a server");
+    server.kill9();
+    let store = RedisStore::connect_lazy(&server.url()).expect("a URL");
+    let error = store.load(&sample::key(), Freshness::Latest).await.expect_err("no server");
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    server.restart().expect("the server");
+    assert_eq!(store.load(&sample::key(), Freshness::Latest).await.expect("an answer"), None);
+}
+
+/// A library that keeps the outcome of a failed dial would never come back from these.
+#[tokio::test]
+async fn server_that_was_full_or_loading_is_dialled_again() {
+    for line in ["-ERR max number of clients reached", "-LOADING Redis is loading the dataset in memory"] {
+        let fake = Fake::start_rude(move |heard| match (heard.connection, heard.name()) {
+            (0, _) => say(line),
+            (_, "HELLO") => say("%1\r\n+server\r\n+redis"),
+            _ => say(":1"),
+        })
+        .await;
+        let store = fake.store();
+        let error = store.delete(&sample::key()).await.expect_err("no room");
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{line}");
+        assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
+    }
+}
+
+#[tokio::test]
+async fn outage_is_not_hammered() {
+    let fake = Fake::start_rude(|_| say("-ERR max number of clients reached")).await;
+    let store = fake.store();
+    let start = Instant::now();
+    let crowd: Vec<_> = (0..200)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.delete(&sample::key()).await.is_err() })
+        })
+        .collect();
+    for one in crowd {
+        assert!(one.await.expect("no panic"));
+    }
+    assert!(fake.connections() <= 3, "{}", fake.connections());
+    assert!(start.elapsed() < Duration::from_millis(300), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn refused_password_is_not_tried_over_and_over() {
+    let fake =
+        Fake::start_rude(|_| say("-WRONGPASS invalid username-password pair or user is disabled.")).await;
+    let store = fake.store();
+    for _ in 0..100 {
+        let error = store.delete(&sample::key()).await.expect_err("a refusal");
+        assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
+    }
+    assert_eq!(fake.connections(), 1);
+}
+
+#[test]
+fn store_outlives_the_runtime_that_dialled() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let served = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let fake = served.block_on(Fake::start(|_| say(":1")));
+    let store = fake.store();
+    for _ in 0..3 {
+        let deleted = runtime().block_on(store.delete(&sample::key()));
+        assert_eq!(deleted.expect("an answer"), Deleted::Deleted);
+    }
+    // A runtime that ends while its dial is under way leaves nobody waiting.
+    let slow = served.block_on(Fake::start_rude(|_| crate::fake::Act::Silence));
+    let store = slow.store();
+    let first = runtime();
+    let given_up = first.block_on(async {
+        tokio::time::timeout(Duration::from_millis(20), store.delete(&sample::key())).await.is_err()
+    });
+    assert!(given_up);
+    drop(first);
+    let start = Instant::now();
+    assert!(runtime().block_on(store.delete(&sample::key())).is_err());
+    assert!(start.elapsed() < Duration::from_secs(2));
+}

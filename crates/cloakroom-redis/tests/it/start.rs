@@ -1,0 +1,140 @@
+//! Starts that fail, and what `connect` tells.
+
+use cloakroom_core::{ErrorKind, Freshness, Store as _};
+use cloakroom_redis::RedisStore;
+use xtask::server::RedisServer;
+
+use crate::fake::{Act, Fake, say};
+use crate::log::Log;
+use crate::sample;
+
+async fn refusal(url: &str) -> cloakroom_core::Error {
+    let error = RedisStore::connect(url).await.expect_err("a refusal");
+    assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+    error
+}
+
+#[tokio::test]
+async fn absent_server_is_unavailable() {
+    let gone = Fake::start(|_| Act::Silence).await.url();
+    assert_eq!(refusal(&gone).await.kind(), ErrorKind::Unavailable);
+    assert_eq!(refusal("redis+unix:///nowhere/redis.sock").await.kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn refusals_at_the_start_say_what_to_do() {
+    for (line, kind, advice) in [
+        ("-WRONGPASS invalid username-password pair", ErrorKind::Misconfigured, "the user or the password"),
+        (
+            "-NOAUTH HELLO must be called with the client already",
+            ErrorKind::Misconfigured,
+            "wants a password",
+        ),
+        ("-DENIED Redis is running in protected mode", ErrorKind::Misconfigured, "protected mode"),
+        ("-NOPERM this user has no permissions", ErrorKind::Misconfigured, "lacks a right"),
+        ("-ERR unknown command `HELLO`, with args beginning with: `3`", ErrorKind::Misconfigured, "Redis 6"),
+        ("HTTP/1.1 400 Bad Request", ErrorKind::Misconfigured, "does not speak the protocol"),
+        ("-ERR max number of clients reached", ErrorKind::Unavailable, ""),
+    ] {
+        let fake = Fake::start_rude(move |_| say(line)).await;
+        let error = refusal(&fake.url()).await;
+        assert_eq!(error.kind(), kind, "{line}: {error:?}");
+        assert!(error.to_string().contains(advice), "{line}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn loading_server_is_unavailable() {
+    let fake = Fake::start(|_| say("-LOADING Redis is loading the dataset in memory")).await;
+    assert_eq!(refusal(&fake.url()).await.kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn refused_database_is_misconfigured() {
+    let fake = Fake::start(|heard| match heard.name() {
+        "SELECT" => say("-ERR DB index is out of range"),
+        _ => say("+OK"),
+    })
+    .await;
+    let error = refusal(&format!("{}/99", fake.url())).await;
+    assert_eq!(error.kind(), ErrorKind::Misconfigured);
+    assert!(error.to_string().contains("the number of the database"), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs a redis-server; run `cargo xtask test`"]
+async fn passwords_are_checked_by_the_server() {
+    let server = RedisServer::builder().with_password("s3cret").start().expect("a server");
+    let right = server.url();
+    RedisStore::connect(&right).await.expect("the right password");
+    RedisStore::connect(&server.unix_url()).await.expect("the right password");
+    for url in [right.replace(":s3cret@", ""), right.replace("s3cret", "s3cret0")] {
+        assert_eq!(refusal(&url).await.kind(), ErrorKind::Misconfigured);
+    }
+    let error = refusal(&format!("{right}99")).await;
+    assert_eq!(error.kind(), ErrorKind::Misconfigured);
+    assert!(error.to_string().contains("the number of the database"), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs a redis-server; run `cargo xtask test`"]
+async fn user_and_password_with_every_sign_get_in() {
+    let server = RedisServer::start().expect("a server");
+    let answer = server.cli(&["ACL", "SETUSER", "a@b/c", "on", ">p:w/?#%&+ä", "allkeys", "+@all"]);
+    assert_eq!(answer.expect("a user"), "OK");
+    let url = server.url().replace("redis://", "redis://a%40b%2Fc:p%3Aw%2F%3F%23%25%26+%C3%A4@");
+    RedisStore::connect(&url).await.expect("the right password");
+    let url = format!("{}?user=a%40b%2Fc&pass=p%3Aw%2F%3F%23%25%26%2B%C3%A4", server.unix_url());
+    RedisStore::connect(&url).await.expect("the right password");
+}
+
+#[tokio::test]
+#[ignore = "needs a redis-server; run `cargo xtask test`"]
+async fn server_that_evicts_sessions_is_warned_of() {
+    for (limit, policy, warned) in [
+        ("64mb", "allkeys-lru", true),
+        ("64mb", "volatile-ttl", true),
+        ("64mb", "noeviction", false),
+        ("0", "allkeys-lru", false),
+    ] {
+        let arguments = ["--maxmemory", limit, "--maxmemory-policy", policy];
+        let server = RedisServer::builder().with_arguments(arguments).start().expect("a server");
+        let (log, _guard) = Log::listen();
+        RedisStore::connect(&server.url()).await.expect("a server");
+        let text = log.text();
+        assert_eq!(text.contains("WARN cloakroom::redis"), warned, "{limit} {policy}: {text}");
+        assert_eq!(text.contains(policy), warned, "{limit} {policy}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn server_that_hides_its_policy_is_used_all_the_same() {
+    let fake = Fake::start(|heard| match heard.name() {
+        "PING" => say("+PONG"),
+        _ => say("-NOPERM this user has no permissions to run the 'info' command"),
+    })
+    .await;
+    let (log, _guard) = Log::listen();
+    RedisStore::connect(&fake.url()).await.expect("a server");
+    assert!(log.text().contains("DEBUG cloakroom::redis"), "{}", log.text());
+}
+
+#[tokio::test]
+#[ignore = "needs a redis-server; run `cargo xtask test`"]
+async fn log_and_debug_show_no_key_payload_or_password() {
+    let mut server = RedisServer::builder().with_password("s3cret").start().expect("a server");
+    let (log, _guard) = Log::listen();
+    let store = RedisStore::connect(&server.url()).await.expect("a server");
+    let (key, record) = (sample::key(), sample::record());
+    let mut shown = format!("{store:?}");
+    let _ = store.create(&key, &record).await.expect("an answer");
+    server.kill9();
+    for _ in 0..2 {
+        let error = store.load(&key, Freshness::Latest).await.expect_err("an outage");
+        shown += &format!("{error} {error:?}");
+    }
+    shown += &log.text();
+    for secret in ["s3cret", key.public_handle().as_str(), "payload"] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
+}
