@@ -108,6 +108,7 @@ fn defects_of_the_table_are_found() {
     );
     assert_eq!(found("| 1 | b | `hats_come_back` | c |"), 1);
     assert_eq!(found("| 1 | b | `laws::coats_come_back`, `a \\| b` | c |"), 1);
+    assert_eq!(found("| 1 | `b|c` | `coats_come_back` | d |"), 0);
     assert_eq!(found("| 1 | b | | c |"), 1);
     assert_eq!(found("| 1 | b | `coats_come_back` | |"), 1);
     assert_eq!(found("| 1 | b | does not apply: | |"), 1);

@@ -47,8 +47,7 @@ fn token(bytes: &[u8], at: usize) -> (Kind, usize) {
     if rest.starts_with(b"/*") {
         return (Kind::Comment, at + block_comment(rest));
     }
-    let starts_word = at == 0 || !is_word(bytes[at - 1]);
-    if starts_word && let Some(length) = raw_string(rest) {
+    if let Some(length) = raw_string(rest) {
         return (Kind::Literal, at + length);
     }
     match rest[0] {
@@ -171,10 +170,6 @@ pub(crate) fn line_of(text: &str, at: usize) -> usize {
 
 pub(crate) fn is_word_character(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
 }
 
 #[test]

@@ -48,6 +48,7 @@ fn defects_of_a_changelog_are_found() {
     assert_eq!(found("# Changelog\n\n## Unreleased\n\n- **added** (a): coats.\n"), 0);
     assert_eq!(found("## [Unreleased]\n\n- **added** (a, all): coats.\n"), 0);
     assert_eq!(found("## 0.1.0\n\n- **added** (a): coats.\n"), 1);
+    assert_eq!(found("## 0.1.0\n\n- **added** (a): coats.\n\n## Unreleased\n"), 1);
     assert_eq!(found("## Unreleased\n\n- **added** (b): coats.\n"), 1);
     assert_eq!(found("## Unreleased\n\n- **added**: coats.\n"), 1);
 }
