@@ -1,2 +1,23 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(all(feature = "actix", feature = "axum", feature = "memory"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "actix", feature = "axum", feature = "memory")),
+    doc = "The front door of Cloakroom: sessions, over every store and in every framework that a feature was switched on for."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod connect;
+
+pub use cloakroom_core::*;
+#[cfg(feature = "memory")]
+pub use cloakroom_memory::MemoryStore;
+#[cfg(feature = "redis")]
+pub use cloakroom_redis::{RedisStore, RedisStoreBuilder};
+
+pub use crate::connect::connect;
+
+#[cfg(feature = "actix")]
+#[doc(inline)]
+pub use cloakroom_actix as actix;
+#[cfg(feature = "axum")]
+#[doc(inline)]
+pub use cloakroom_axum as axum;
