@@ -1,0 +1,338 @@
+//! Two requests on one session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cloakroom_core::testing::{FailingStore, Failure, ModelStore, Verb};
+use cloakroom_core::{
+    Clock, Created, Deleted, ErrorKind, Freshness, KeyRing, OnEnded, PrincipalIndex, Record, Replaced,
+    Session, SessionEventKind, Store, StoreError, StoreErrorKind, StoreKey, Touched, Version, Visit,
+};
+
+use crate::world::{Browser, Response, World};
+
+/// A request that has loaded its session and waits.
+async fn parked(world: &World, browser: &Browser) -> (Visit, Session) {
+    let visit = world.visit(browser);
+    let session = visit.session().await.unwrap();
+    (visit, session)
+}
+
+async fn finish(browser: &Browser, visit: &Visit) -> Response {
+    browser.clone().take(&visit.commit().await)
+}
+
+#[tokio::test]
+async fn changes_of_different_keys_are_both_kept() {
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    let (slow, session) = parked(&world, &browser).await;
+    world.request(&mut browser, |s| s.set("quick", &1)).await;
+    session.set("slow", &2).unwrap();
+    assert_eq!(finish(&browser, &slow).await.status, None);
+    assert_eq!(world.request(&mut browser, |s| Ok(s.keys())).await.0, ["quick", "slow"]);
+    assert!(world.events().contains(&SessionEventKind::ConflictReplayed(1)));
+}
+
+#[tokio::test]
+async fn same_key_keeps_the_later_commit() {
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    let (slow, session) = parked(&world, &browser).await;
+    world.request(&mut browser, |s| s.set("a", &1)).await;
+    session.set("a", &2).unwrap();
+    finish(&browser, &slow).await;
+    assert_eq!(world.value(&mut browser, "a").await, Some(2));
+    let (slow, session) = parked(&world, &browser).await;
+    world.request(&mut browser, |s| s.set("a", &3)).await;
+    session.remove("a").unwrap();
+    finish(&browser, &slow).await;
+    assert_eq!(world.value(&mut browser, "a").await, None, "a removal is a change like any other");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixty_four_writers_lose_nothing() {
+    let world = Arc::new(World::new());
+    let browser = world.logged_in("ada").await;
+    let tasks: Vec<_> = (0..64)
+        .map(|i| {
+            let (world, browser) = (Arc::clone(&world), browser.clone());
+            tokio::spawn(async move {
+                let (visit, session) = parked(&world, &browser).await;
+                tokio::task::yield_now().await;
+                session.set(format!("key{i:02}"), &i).unwrap();
+                session.update("count", |n: Option<i64>| n.unwrap_or(0) + 1).unwrap();
+                drop(session);
+                finish(&browser, &visit).await.status
+            })
+        })
+        .collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), None);
+    }
+    let mut browser = browser;
+    assert_eq!(world.value(&mut browser, "count").await, Some(64));
+    assert_eq!(world.request(&mut browser, |s| Ok(s.len())).await.0, 65);
+}
+
+#[tokio::test]
+async fn value_is_taken_by_one_request_only() {
+    let world = World::new();
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("ticket", &1)).await;
+    let (slow, session) = parked(&world, &browser).await;
+    let (taken, _) = world.request(&mut browser, |s| s.take::<i64>("ticket")).await;
+    assert_eq!(taken, Some(1));
+    assert_eq!(session.take::<i64>("ticket").unwrap(), Some(1));
+    session.set("other", &1).unwrap();
+    assert_eq!(finish(&browser, &slow).await.status, Some(409));
+    assert_eq!(world.request(&mut browser, |s| Ok(s.keys())).await.0, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn decision_on_a_changed_value_is_refused() {
+    let world = World::new();
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("stock", &1)).await;
+    let (slow, session) = parked(&world, &browser).await;
+    assert_eq!(session.get::<i64>("stock").unwrap(), Some(1));
+    session.require_unchanged("stock");
+    session.set("order", &1).unwrap();
+    world.request(&mut browser, |s| s.set("stock", &0)).await;
+    assert_eq!(finish(&browser, &slow).await.status, Some(409));
+    assert_eq!(world.value(&mut browser, "order").await, None);
+    // Another value's change does not matter.
+    let (slow, session) = parked(&world, &browser).await;
+    session.require_unchanged("stock");
+    session.set("order", &2).unwrap();
+    world.request(&mut browser, |s| s.set("other", &0)).await;
+    assert_eq!(finish(&browser, &slow).await.status, None);
+    assert_eq!(world.value(&mut browser, "order").await, Some(2));
+}
+
+#[tokio::test]
+async fn late_writer_does_not_bring_a_session_back() {
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    let old = browser.clone();
+    let (slow, session) = parked(&world, &browser).await;
+    let (reader, _seen) = parked(&world, &browser).await;
+    world.logout(&mut browser).await;
+    session.set("a", &1).unwrap();
+    let response = finish(&old, &slow).await;
+    assert_eq!((response.status, response.set_cookie()), (Some(409), None));
+    let response = finish(&old, &reader).await;
+    assert_eq!((response.status, response.set_cookie()), (None, None), "a reader passes, without a cookie");
+    assert!(world.model.dump().is_empty());
+    assert_eq!(world.principal(&mut old.clone()).await, None);
+    assert!(world.events().contains(&SessionEventKind::WriteRefused));
+}
+
+#[tokio::test]
+async fn late_save_tells_its_handler() {
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    let (slow, session) = parked(&world, &browser).await;
+    world.logout(&mut browser).await;
+    session.set("a", &1).unwrap();
+    assert_eq!(session.save().await.unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(session.set("a", &2).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(finish(&browser, &slow).await.status, None, "who was told may answer as he likes");
+}
+
+#[tokio::test]
+async fn late_writer_passes_if_the_policy_says_so() {
+    let world = World::with(|builder| builder.with_on_ended(OnEnded::Pass));
+    let mut browser = world.logged_in("ada").await;
+    let (slow, session) = parked(&world, &browser).await;
+    world.logout(&mut browser).await;
+    session.set("a", &1).unwrap();
+    let response = finish(&browser, &slow).await;
+    assert_eq!((response.status, response.set_cookie()), (None, None));
+    assert!(world.model.dump().is_empty());
+}
+
+#[tokio::test]
+async fn write_from_before_a_login_stays_out_of_it() {
+    let world = World::new();
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("basket", &1)).await;
+    let attacker = browser.clone();
+    let (slow, session) = parked(&world, &attacker).await;
+    world.request(&mut browser, |s| s.authenticate("victim")).await;
+    session.set("planted", &1).unwrap();
+    let response = finish(&attacker, &slow).await;
+    assert_eq!((response.status, response.set_cookie()), (Some(409), None));
+    let (seen, _) = world.request(&mut browser, |s| Ok((s.principal(), s.keys()))).await;
+    assert_eq!(seen, (Some("victim".to_owned()), vec!["basket".to_owned()]));
+}
+
+#[tokio::test]
+async fn of_two_rotations_one_is_refused() {
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    let (slow, session) = parked(&world, &browser).await;
+    let loser = browser.clone();
+    world.request(&mut browser, |s| s.rotate()).await;
+    session.rotate().unwrap();
+    let response = finish(&loser, &slow).await;
+    assert_eq!((response.status, response.set_cookie()), (Some(409), None));
+    assert_eq!(world.principal(&mut browser).await.as_deref(), Some("ada"));
+    assert_eq!(world.model.dump().len(), 1);
+}
+
+#[tokio::test]
+async fn two_first_requests_do_not_disturb_each_other() {
+    let world = World::new();
+    let (mut one, mut two) = (Browser::default(), Browser::default());
+    let (first, session_one) = parked(&world, &one).await;
+    let (second, session_two) = parked(&world, &two).await;
+    session_one.set("a", &1).unwrap();
+    session_two.set("a", &2).unwrap();
+    one.take(&first.commit().await);
+    two.take(&second.commit().await);
+    assert_eq!((world.value(&mut one, "a").await, world.value(&mut two, "a").await), (Some(1), Some(2)));
+}
+
+#[tokio::test]
+async fn lost_reply_is_found_again_and_counts_once() {
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    for kind in [StoreErrorKind::Ambiguous, StoreErrorKind::Timeout] {
+        world.store.fail_next(Verb::Replace, Failure::After(kind));
+        let (_, response) =
+            world.request(&mut browser, |s| s.update("n", |n: Option<i64>| n.unwrap_or(0) + 1)).await;
+        assert_eq!(response.status, None);
+    }
+    assert_eq!(world.value(&mut browser, "n").await, Some(2));
+    let mut fresh = Browser::default();
+    world.store.fail_next(Verb::Create, Failure::After(StoreErrorKind::Ambiguous));
+    let (_, response) = world.request(&mut fresh, |s| s.set("a", &1)).await;
+    assert_eq!(response.status, None);
+    assert_eq!(world.value(&mut fresh, "a").await, Some(1));
+    assert_eq!(world.model.dump().len(), 2, "and no orphan was left");
+    world.store.fail_next(Verb::Delete, Failure::After(StoreErrorKind::Ambiguous));
+    let (_, response) = world.logout(&mut fresh).await;
+    assert_eq!((response.status, fresh.token), (None, None));
+}
+
+/// A store whose first replace loses its reply, and lets another writer in before the next try.
+#[derive(Debug)]
+struct Interrupted {
+    inner: Arc<ModelStore>,
+    rival: std::sync::Mutex<Option<Rival>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Rival {
+    /// Our write reached the store before the rival's.
+    AfterOurs,
+    /// Our write never reached the store.
+    InsteadOfOurs,
+}
+
+#[async_trait]
+impl Store for Interrupted {
+    async fn load(&self, key: &StoreKey, freshness: Freshness) -> Result<Option<Record>, StoreError> {
+        self.inner.load(key, freshness).await
+    }
+    async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
+        self.inner.create(key, record).await
+    }
+    async fn replace(
+        &self,
+        key: &StoreKey,
+        expected: Version,
+        record: &Record,
+    ) -> Result<Replaced, StoreError> {
+        let rival = self.rival.lock().unwrap().take();
+        let Some(rival) = rival else { return self.inner.replace(key, expected, record).await };
+        if matches!(rival, Rival::AfterOurs) {
+            let _ = self.inner.replace(key, expected, record).await?;
+        }
+        // The rival stores what it had loaded, under a version of its own.
+        let mut theirs = self.inner.load(key, Freshness::Latest).await?.unwrap();
+        theirs.version = Version::random().unwrap();
+        self.inner.plant(*key, theirs);
+        Err(StoreError::new(StoreErrorKind::Ambiguous, "interrupted"))
+    }
+    async fn touch(&self, key: &StoreKey, expected: Version, ttl: Duration) -> Result<Touched, StoreError> {
+        self.inner.touch(key, expected, ttl).await
+    }
+    async fn delete(&self, key: &StoreKey) -> Result<Deleted, StoreError> {
+        self.inner.delete(key).await
+    }
+    fn principals(&self) -> Option<&dyn PrincipalIndex> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn unknown_outcome_replays_what_can_be_repeated_and_says_so_of_the_rest() {
+    for rival in [Rival::AfterOurs, Rival::InsteadOfOurs] {
+        let clock = Clock::manual();
+        let model = Arc::new(ModelStore::new(clock.clone()));
+        let store = Arc::new(Interrupted { inner: Arc::clone(&model), rival: std::sync::Mutex::new(None) });
+        let failing = FailingStore::new(Arc::clone(&store));
+        let world = World::over(clock, model, failing, KeyRing::generate(), |builder| builder);
+        let mut browser = world.logged_in("ada").await;
+
+        *store.rival.lock().unwrap() = Some(rival);
+        let (_, response) =
+            world.request(&mut browser, |s| s.set("a", &1).and_then(|()| s.remove("b"))).await;
+        assert_eq!(response.status, None, "{rival:?}");
+        assert_eq!(world.value(&mut browser, "a").await, Some(1));
+
+        *store.rival.lock().unwrap() = Some(rival);
+        let visit = world.visit(&browser);
+        let session = visit.session().await.unwrap();
+        session.update("n", |n: Option<i64>| n.unwrap_or(0) + 1).unwrap();
+        let reply = visit.commit().await;
+        assert_eq!(reply.refusal().unwrap().kind(), ErrorKind::OutcomeUnknown, "{rival:?}");
+        assert_eq!(reply.refusal().unwrap().status(), 503);
+        let n = world.value(&mut browser, "n").await;
+        assert!(n.is_none_or(|n| n == 1), "never twice: {n:?}");
+    }
+}
+
+#[derive(Debug)]
+struct AlwaysConflict(Arc<ModelStore>, Clock);
+
+#[async_trait]
+impl Store for AlwaysConflict {
+    async fn load(&self, key: &StoreKey, freshness: Freshness) -> Result<Option<Record>, StoreError> {
+        self.0.load(key, freshness).await
+    }
+    async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
+        self.0.create(key, record).await
+    }
+    async fn replace(&self, _: &StoreKey, _: Version, _: &Record) -> Result<Replaced, StoreError> {
+        self.1.advance(Duration::from_millis(100));
+        Ok(Replaced::Conflict)
+    }
+    async fn touch(&self, _: &StoreKey, _: Version, _: Duration) -> Result<Touched, StoreError> {
+        Ok(Touched::Conflict)
+    }
+    async fn delete(&self, key: &StoreKey) -> Result<Deleted, StoreError> {
+        self.0.delete(key).await
+    }
+    fn principals(&self) -> Option<&dyn PrincipalIndex> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn contention_ends_at_the_deadline() {
+    let clock = Clock::manual();
+    let model = Arc::new(ModelStore::new(clock.clone()));
+    let store = FailingStore::new(AlwaysConflict(Arc::clone(&model), clock.clone()));
+    let world = World::over(clock.clone(), model, store, KeyRing::generate(), |builder| builder);
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("a", &1)).await;
+    let began = clock.monotonic();
+    let (_, response) = world.request(&mut browser, |s| s.set("a", &2)).await;
+    assert_eq!((response.status, response.header("retry-after")), (Some(503), Some("1")));
+    assert_eq!(clock.monotonic() - began, Duration::from_secs(2));
+    assert_eq!(world.store.calls().replaces, 20);
+}
