@@ -124,7 +124,9 @@ async fn every_way_to_look_at_a_session_counts() {
         |s| {
             let _ = s.len();
         },
-        |s| drop(s.get::<i64>("a").unwrap()),
+        |s| {
+            let _ = s.get::<i64>("a").unwrap();
+        },
         |s| drop(s.principal()),
         |s| {
             let _ = s.is_new();
