@@ -1,0 +1,29 @@
+//! The two outputs, and the signals that end the program.
+
+use std::io::Write as _;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// One line for programs.
+pub(crate) fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // Nobody is left to tell.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Lines for people.
+pub(crate) fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Waits for `SIGTERM` or `SIGINT`.
+pub(crate) async fn asked_to_end() {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
