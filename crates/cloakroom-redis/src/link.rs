@@ -245,9 +245,9 @@ impl Inner {
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &*self.0.slot() {
-            Slot::Empty | Slot::Failed { .. } => "not connected",
             Slot::Dialling(_) => "connecting",
-            Slot::Ready(_) => "connected",
+            Slot::Ready(line) if !line.hung_up.load(Ordering::Acquire) => "connected",
+            Slot::Ready(_) | Slot::Empty | Slot::Failed { .. } => "not connected",
         })
     }
 }

@@ -105,6 +105,17 @@ async fn load_survives_a_reset_at_every_byte() {
     }
 }
 
+#[tokio::test]
+async fn record_that_goes_between_the_two_commands_is_absent() {
+    let value = [1; 20];
+    let fake = Fake::start(move |heard| match heard.name() {
+        "GET" => Act::Reply(bulk(&value)),
+        _ => say(":-2"),
+    })
+    .await;
+    assert_eq!(fake.store().load(&sample::key(), Freshness::Latest).await.expect("an answer"), None);
+}
+
 /// A server that loses the first reply to each of these commands, and then answers.
 async fn forgetful(
     commands: &'static [&'static str],

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use cloakroom_core::{Created, Deleted, Freshness, Store as _, StoreErrorKind};
+use cloakroom_core::{Created, Deleted, Freshness, Replaced, Store as _, StoreErrorKind};
 use cloakroom_redis::RedisStore;
 use xtask::server::RedisServer;
 
-use crate::fake::{Fake, say};
+use crate::fake::{Act, Fake, bulk, say};
 use crate::sample;
 
 const BACK: Duration = Duration::from_millis(500);
@@ -124,6 +124,29 @@ async fn outage_is_not_hammered() {
     }
     assert!(fake.connections() <= 3, "{}", fake.connections());
     assert!(start.elapsed() < Duration::from_millis(300), "{:?}", start.elapsed());
+
+    let (start, before) = (Instant::now(), fake.connections());
+    while start.elapsed() < Duration::from_millis(400) {
+        assert!(store.delete(&sample::key()).await.is_err());
+    }
+    let dials = fake.connections() - before;
+    assert!((2..=9).contains(&dials), "{dials} in {:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn connection_that_broke_while_idle_leaves_nothing_in_doubt() {
+    let fake = Fake::start(|heard| match heard.connection {
+        0 => Act::Reset(bulk(b"missing")),
+        _ => Act::Reply(bulk(b"conflict")),
+    })
+    .await;
+    let store = fake.store();
+    let replace = async || store.replace(&sample::key(), sample::version(), &sample::record()).await;
+    assert_eq!(replace().await.expect("an answer"), Replaced::Missing);
+    while !format!("{store:?}").contains("not connected") {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(replace().await.expect("an answer"), Replaced::Conflict);
 }
 
 #[tokio::test]
@@ -153,7 +176,7 @@ fn store_outlives_the_runtime_that_dialled() {
         assert_eq!(deleted.expect("an answer"), Deleted::Deleted);
     }
     // A runtime that ends while its dial is under way leaves nobody waiting.
-    let slow = served.block_on(Fake::start_rude(|_| crate::fake::Act::Silence));
+    let slow = served.block_on(Fake::start_rude(|_| Act::Silence));
     let store = slow.store();
     let first = runtime();
     let given_up = first.block_on(async {
