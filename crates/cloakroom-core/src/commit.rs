@@ -55,7 +55,8 @@ pub(crate) async fn commit(shared: &Shared) -> Result<()> {
 /// Whether a commit would call the store.
 pub(crate) fn needs_store(shared: &Shared) -> bool {
     let mut live = shared.live();
-    !live.panicked && matches!(due(&shared.manager, &mut live), Due::Write | Due::Touch(..) | Due::Delete(_))
+    !shared.has_panicked()
+        && matches!(due(&shared.manager, &mut live), Due::Write | Due::Touch(..) | Due::Delete(_))
 }
 
 /// What a commit has to do.

@@ -1,5 +1,6 @@
 //! What one request knows of its session, from the load to the commit.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,11 +17,23 @@ pub(crate) struct Shared {
     /// One commit at a time.
     pub(crate) turn: async_lock::Mutex<()>,
     live: Mutex<Live>,
+    /// A handler panicked while it held the session.
+    panicked: AtomicBool,
 }
 
 impl Shared {
     pub(crate) fn new(manager: Arc<Inner>, live: Live) -> Self {
-        Self { manager, turn: async_lock::Mutex::new(()), live: Mutex::new(live) }
+        let turn = async_lock::Mutex::new(());
+        Self { manager, turn, live: Mutex::new(live), panicked: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn has_panicked(&self) -> bool {
+        self.panicked.load(Ordering::Acquire)
+    }
+
+    /// Takes no lock: this runs while a thread unwinds.
+    pub(crate) fn note_panic(&self) {
+        self.panicked.store(true, Ordering::Release);
     }
 
     /// Never held across an await, nor while a closure of the application runs.
@@ -44,8 +57,6 @@ pub(crate) struct Live {
     pub(crate) phase: Phase,
     pub(crate) reach: Reach,
     pub(crate) news: News,
-    /// A handler panicked while it held the session.
-    pub(crate) panicked: bool,
     /// Whether there was a session when the request came.
     pub(crate) was_new: bool,
 }
@@ -147,7 +158,6 @@ impl Live {
             phase: Phase::Open,
             reach: Reach::Request,
             news: News::None,
-            panicked: false,
             was_new,
         }
     }
@@ -181,6 +191,11 @@ impl Live {
     pub(crate) fn note(&mut self, change: Change) {
         change.apply(self.draft());
         self.changes.push(change);
+    }
+
+    /// Forgets the secret of a rotation that is stored or given up, unless another one came after it.
+    pub(crate) fn forget_secret(&mut self, secret: &Arc<Secret>) {
+        self.fresh_secret.take_if(|fresh| Arc::ptr_eq(fresh, secret));
     }
 
     /// Whether a commit would store anything that the handler asked for.

@@ -311,7 +311,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         // A handler that panics drops its session while it unwinds, also where a layer catches the panic.
         if std::thread::panicking() {
-            self.0.live().panicked = true;
+            self.0.note_panic();
         }
     }
 }

@@ -254,15 +254,14 @@ enum Verdict {
 /// The end of a request: the last commit, and what the client must learn.
 async fn close(shared: &Shared) -> Reply {
     let manager = &shared.manager;
-    let panicked = {
+    {
         let mut live = shared.live();
         if live.phase == Phase::Open {
             live.phase = Phase::Committed;
         }
-        live.panicked
-    };
+    }
     let mut refusal = None;
-    if panicked {
+    if shared.has_panicked() {
         manager.events.emit(SessionEventKind::HandlerPanicked, None);
     } else if let Err(error) = commit(shared).await {
         if error.kind() != ErrorKind::Ended {

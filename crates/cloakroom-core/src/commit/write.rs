@@ -135,6 +135,7 @@ impl<'s> Write<'s> {
         let sealed = self.seal_replacement(&stored)?;
         index::enter(self.manager(), &stored.key, Some(&self.base), &sealed.state).await?;
         let mut tries = 0;
+        let mut sent = false;
         let answer = loop {
             self.attempt = Some((sealed.record.version, self.changes.len()));
             match self.manager().store().replace(&stored.key, stored.version, &sealed.record).await {
@@ -143,7 +144,8 @@ impl<'s> Write<'s> {
                     break answer;
                 }
                 Err(error) => {
-                    if !self.unsure && !error.is_ambiguous() {
+                    sent |= error.is_ambiguous();
+                    if !sent {
                         self.attempt = None;
                     }
                     self.may_retry(error, &mut tries)?;
@@ -184,8 +186,9 @@ impl<'s> Write<'s> {
             };
             if let Some(secret) = self.fresh_secret.take_if(|secret| arrived(secret)) {
                 stored.secret = Some(Secret::clone(&secret));
+                stored.presented = Presented::Current;
                 let mut live = self.shared.live();
-                live.fresh_secret = None;
+                live.forget_secret(&secret);
                 live.news = News::Token;
             }
             self.unsure = false;
@@ -204,9 +207,10 @@ impl<'s> Write<'s> {
         }
         stored.version = record.version;
         stored.ttl = record.ttl;
-        let secret_is_ours = latest.secret_hash.matches(&self.base.secret_hash);
-        if !secret_is_ours && stored.presented == Presented::Current && self.fresh_secret.is_none() {
-            // Another request renewed the secret meanwhile; it tells the client.
+        let was_renewed =
+            latest.generation == self.base.generation && !latest.secret_hash.matches(&self.base.secret_hash);
+        if was_renewed && stored.presented == Presented::Current {
+            // By another request with the same token: both tell the client the same new one.
             stored.presented = Presented::Predecessor;
             stored.secret = stored
                 .secret
@@ -322,10 +326,8 @@ impl<'s> Write<'s> {
         };
         {
             let mut live = self.shared.live();
-            if let (Some(taken), Some(now)) = (&self.fresh_secret, &live.fresh_secret)
-                && Arc::ptr_eq(taken, now)
-            {
-                live.fresh_secret = None;
+            if let Some(taken) = &self.fresh_secret {
+                live.forget_secret(taken);
             }
             if sealed.news == News::Token && live.reach == Reach::Request {
                 live.news = News::Token;
@@ -360,10 +362,11 @@ impl<'s> Write<'s> {
         self.changes.clear();
         self.settled = true;
         let mut live = self.shared.live();
-        live.draft = None;
-        live.changes.clear();
-        live.fresh_secret = None;
-        live.attempt = None;
+        if let Some(taken) = &self.fresh_secret {
+            live.forget_secret(taken);
+        }
+        drop(live);
+        rebase(self.shared);
     }
 }
 

@@ -226,6 +226,30 @@ async fn dropped_commit_leaves_old_or_new() {
 }
 
 #[tokio::test]
+async fn client_learns_the_secret_of_a_rotation_that_was_cut_short() {
+    type Handler = fn(&Session);
+    let handlers: [Handler; 2] = [|s| s.rotate().unwrap(), |s| s.authenticate("ada").unwrap()];
+    for handler in handlers {
+        for polls in 0..8 {
+            let world = waiting_world();
+            let mut browser = world.logged_in("ada").await;
+            let old = browser.clone();
+            let visit = world.visit(&browser);
+            let session = visit.session().await.unwrap();
+            handler(&session);
+            cut_short(polls, session.save()).await;
+            session.set("a", &1).unwrap();
+            drop(session);
+            let response = browser.take(&visit.commit().await);
+            assert_eq!(response.status, None, "after {polls} polls");
+            assert_eq!(world.principal(&mut browser).await.as_deref(), Some("ada"), "after {polls} polls");
+            assert_eq!(world.value(&mut browser, "a").await, Some(1), "after {polls} polls");
+            assert_eq!(world.principal(&mut old.clone()).await, None, "after {polls} polls");
+        }
+    }
+}
+
+#[tokio::test]
 async fn dropped_load_is_begun_again() {
     let world = waiting_world();
     let browser = world.logged_in("ada").await;
