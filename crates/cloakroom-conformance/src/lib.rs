@@ -10,6 +10,7 @@ mod list;
 mod probe;
 mod run;
 mod sample;
+pub mod stories;
 mod verdict;
 
 pub use crate::harness::Harness;

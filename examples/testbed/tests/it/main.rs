@@ -1,0 +1,12 @@
+//! The stories, and the proofs that count, kill, dump and cancel, against the program itself.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests"
+)]
+
+mod program;
+mod stories;
