@@ -7,12 +7,11 @@ use std::time::Duration;
 use cloakroom_core::Error;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{
-    Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, TlsCertificates, Value,
+    Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, TlsCertificates,
 };
-use tokio::time::Instant;
 
-use crate::error::Effect;
-use crate::error::{at_start, refused};
+use crate::errand::Errand;
+use crate::error::at_start;
 use crate::eviction;
 use crate::link::Link;
 use crate::prefix::Prefix;
@@ -80,18 +79,16 @@ impl RedisStoreBuilder {
     ///
     /// # Cancel safety
     ///
-    /// Nothing remains of a call that is dropped.
+    /// As [`RedisStore::connect`].
     pub async fn connect(self) -> Result<RedisStore, Error> {
         let (store, link, connect_timeout) = self.open()?;
         let mut greeting = redis::pipe();
         greeting.cmd("PING").add_command(eviction::question());
-        let deadline = Instant::now() + connect_timeout;
-        let answer = link.ask(&greeting, Effect::Read, deadline).await.map_err(at_start)?;
-        let mut replies = answer.replies.into_iter();
-        if let Some(Value::ServerError(error)) = replies.next() {
-            return Err(at_start(refused(&error)));
-        }
-        eviction::warn(replies.next().unwrap_or_default());
+        let mut errand = Errand::read(connect_timeout);
+        let mut replies = link.ask(&greeting, &mut errand).await.map_err(at_start)?;
+        let memory = replies.pop().unwrap_or_default();
+        let [_pong] = errand.replies(replies).map_err(at_start)?;
+        eviction::warn(memory);
         Ok(store)
     }
 

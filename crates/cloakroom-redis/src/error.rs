@@ -45,23 +45,26 @@ impl Failure {
 
     /// What a verb answers that ended like this.
     pub(crate) fn into_store_error(self, effect: Effect, doubt: Doubt) -> StoreError {
+        let in_doubt = doubt == Doubt::EarlierTry;
         match self {
             Self::Late => failed(StoreErrorKind::Timeout, None),
-            Self::Lost(error) if effect == Effect::Write => {
+            Self::Lost(error) if in_doubt || effect == Effect::Write => {
                 failed(StoreErrorKind::Ambiguous, Some(Cause::of(&error)))
             }
             Self::Lost(error) => failed(StoreErrorKind::Unavailable, Some(Cause::of(&error))),
-            Self::Unreached(error) if doubt == Doubt::EarlierTry => {
-                failed(StoreErrorKind::Ambiguous, Some(Cause::of(&error)))
-            }
+            Self::Unreached(error) if in_doubt => failed(StoreErrorKind::Ambiguous, Some(Cause::of(&error))),
             Self::Unreached(error) => failed(dial_kind(&error), Some(Cause::of(&error))),
         }
     }
 }
 
 /// What a verb answers when the server replied with an error.
-pub(crate) fn refused(error: &ServerError) -> StoreError {
-    failed(reply_kind(error), Some(Cause::of_reply(error)))
+pub(crate) fn refused(error: &ServerError, doubt: Doubt) -> StoreError {
+    let kind = match doubt {
+        Doubt::None => reply_kind(error),
+        Doubt::EarlierTry => StoreErrorKind::Ambiguous,
+    };
+    failed(kind, Some(Cause::of_reply(error)))
 }
 
 /// What a verb answers when a reply has not the type that the command gives.

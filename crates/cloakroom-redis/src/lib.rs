@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod connect;
+mod errand;
 mod error;
 mod eviction;
 mod link;

@@ -12,7 +12,8 @@ use redis::{AsyncConnectionConfig, Client, Pipeline, PushInfo, PushKind, RedisEr
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::error::{Doubt, Effect, Failure, turned_away};
+use crate::errand::Errand;
+use crate::error::{Failure, turned_away};
 
 /// How many timeouts in a row make a connection suspect: it may be frozen where a new one would work.
 const TIMEOUTS_IN_A_ROW: u32 = 3;
@@ -54,14 +55,6 @@ struct Line {
     timeouts: AtomicU32,
 }
 
-/// What the server replied.
-pub(crate) struct Answer {
-    /// One reply for each command; some may be errors.
-    pub(crate) replies: Vec<Value>,
-    /// Whether an earlier try of the request may have taken effect.
-    pub(crate) doubt: Doubt,
-}
-
 /// A failed try, and whether another one is worth it.
 enum Setback {
     Again(Failure),
@@ -81,24 +74,19 @@ impl Link {
     pub(crate) async fn ask(
         &self,
         request: &Pipeline,
-        effect: Effect,
-        deadline: Instant,
-    ) -> Result<Answer, StoreError> {
-        let doubt = match self.attempt(request, deadline).await {
+        errand: &mut Errand,
+    ) -> Result<Vec<Value>, StoreError> {
+        match self.attempt(request, errand.deadline()).await {
             Ok((line, replies)) if replies.iter().any(is_turned_away) => {
                 self.0.give_up(&line);
-                Doubt::None
             }
-            Ok((_, replies)) => return Ok(Answer { replies, doubt: Doubt::None }),
-            Err(Setback::Again(Failure::Lost(_))) if effect == Effect::Write => Doubt::EarlierTry,
-            Err(Setback::Again(_)) => Doubt::None,
-            Err(Setback::Final(failure)) => return Err(failure.into_store_error(effect, Doubt::None)),
-        };
-        match self.attempt(request, deadline).await {
-            Ok((_, replies)) => Ok(Answer { replies, doubt }),
-            Err(Setback::Again(failure) | Setback::Final(failure)) => {
-                Err(failure.into_store_error(effect, doubt))
-            }
+            Ok((_, replies)) => return Ok(replies),
+            Err(Setback::Again(failure)) => errand.remember(&failure),
+            Err(Setback::Final(failure)) => return Err(errand.failed(failure)),
+        }
+        match self.attempt(request, errand.deadline()).await {
+            Ok((_, replies)) => Ok(replies),
+            Err(Setback::Again(failure) | Setback::Final(failure)) => Err(errand.failed(failure)),
         }
     }
 

@@ -9,11 +9,11 @@ use cloakroom_core::{
     Touched, Version,
 };
 use redis::{Cmd, Pipeline, ServerErrorKind, Value};
-use tokio::time::Instant;
 
 use crate::connect::RedisStoreBuilder;
-use crate::error::{self, Doubt, Effect};
-use crate::link::{Answer, Link};
+use crate::errand::Errand;
+use crate::error::{self, Doubt};
+use crate::link::Link;
 use crate::prefix::Prefix;
 use crate::script::{Atomic, REPLACE, TOUCH};
 use crate::stored;
@@ -80,7 +80,7 @@ impl RedisStore {
     ///
     /// # Cancel safety
     ///
-    /// Nothing remains of a call that is dropped.
+    /// Of a call that is dropped, a connection under way remains, until it is made or its deadline passes.
     ///
     /// ```no_run
     /// use cloakroom_redis::RedisStore;
@@ -145,27 +145,26 @@ impl RedisStore {
         Self { link, prefix, timeout }
     }
 
-    fn deadline(&self) -> Instant {
-        Instant::now() + self.timeout
-    }
-
     async fn call(
         &self,
         script: &Atomic,
         arguments: impl Fn(&mut Cmd) + Send + Sync,
-        deadline: Instant,
-    ) -> Result<(Verdict, Doubt), StoreError> {
+        errand: &mut Errand,
+    ) -> Result<Verdict, StoreError> {
         let request = |mut command: Cmd| {
             arguments(&mut command);
             one(command)
         };
-        let answer = self.link.ask(&request(script.by_digest()), Effect::Write, deadline).await?;
-        let unknown = |reply: &Value| matches!(reply, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::NoScript));
-        if !answer.replies.iter().any(unknown) {
-            return Ok((verdict(reply(answer.replies)?)?, answer.doubt));
+        let mut replies = self.link.ask(&request(script.by_digest()), errand).await?;
+        if replies.iter().any(is_unknown_script) {
+            replies = self.link.ask(&request(script.by_text()), errand).await?;
         }
-        let again = self.link.ask(&request(script.by_text()), Effect::Write, deadline).await?;
-        Ok((verdict(reply(again.replies)?)?, either(answer.doubt, again.doubt)))
+        match errand.replies(replies)? {
+            [Value::BulkString(word)] if word == b"done" => Ok(Verdict::Done),
+            [Value::BulkString(word)] if word == b"conflict" => Ok(Verdict::Conflict),
+            [Value::BulkString(word)] if word == b"missing" => Ok(Verdict::Missing),
+            _ => Err(error::corrupt("the reply of the script is none of its words")),
+        }
     }
 }
 
@@ -175,8 +174,9 @@ impl Store for RedisStore {
         let name = self.prefix.name(key);
         let mut request = redis::pipe();
         request.cmd("GET").arg(&name).cmd("PTTL").arg(&name);
-        let answer = self.link.ask(&request, Effect::Read, self.deadline()).await?;
-        let [value, left] = replies(answer.replies)?;
+        let mut errand = Errand::read(self.timeout);
+        let replies = self.link.ask(&request, &mut errand).await?;
+        let [value, left] = errand.replies(replies)?;
         let value = match value {
             Value::Nil => return Ok(None),
             Value::BulkString(value) => value,
@@ -195,23 +195,23 @@ impl Store for RedisStore {
 
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
         let name = self.prefix.name(key);
-        let deadline = self.deadline();
+        let mut errand = Errand::write(self.timeout);
         let mut command = redis::cmd("SET");
         command.arg(&name).arg(stored::value(record)).arg("NX").arg("PX").arg(stored::millis(record.ttl));
-        let Answer { replies, doubt } = self.link.ask(&one(command), Effect::Write, deadline).await?;
-        match reply(replies)? {
-            Value::Okay => return Ok(Created::Created),
-            Value::Nil => {}
+        let replies = self.link.ask(&one(command), &mut errand).await?;
+        match errand.replies(replies)? {
+            [Value::Okay] => return Ok(Created::Created),
+            [Value::Nil] => {}
             _ => return Err(error::corrupt("the reply to SET is neither OK nor nil")),
         }
+        errand.only_looks();
         let mut command = redis::cmd("GETRANGE");
         command.arg(&name).arg(0).arg(stored::VERSION_LEN - 1);
-        let effect = if doubt == Doubt::None { Effect::Read } else { Effect::Write };
-        let answer = self.link.ask(&one(command), effect, deadline).await?;
-        match (reply(answer.replies)?, doubt) {
-            (Value::BulkString(found), _) if found == record.version.to_be_bytes() => Ok(Created::Created),
-            (Value::BulkString(_), Doubt::None) => Ok(Created::Occupied),
-            (Value::BulkString(_), Doubt::EarlierTry) => Err(error::ambiguous()),
+        let replies = self.link.ask(&one(command), &mut errand).await?;
+        match (errand.replies(replies)?, errand.doubt()) {
+            ([Value::BulkString(found)], _) if found == record.version.to_be_bytes() => Ok(Created::Created),
+            ([Value::BulkString(_)], Doubt::None) => Ok(Created::Occupied),
+            ([Value::BulkString(_)], Doubt::EarlierTry) => Err(error::ambiguous()),
             _ => Err(error::corrupt("the reply to GETRANGE is no string")),
         }
     }
@@ -228,7 +228,8 @@ impl Store for RedisStore {
             command.arg(1).arg(&name).arg(&expected.to_be_bytes()).arg(&value);
             command.arg(stored::millis(record.ttl));
         };
-        match self.call(&REPLACE, arguments, self.deadline()).await? {
+        let mut errand = Errand::write(self.timeout);
+        match (self.call(&REPLACE, arguments, &mut errand).await?, errand.doubt()) {
             (Verdict::Done, _) => Ok(Replaced::Replaced),
             (Verdict::Missing, _) => Ok(Replaced::Missing),
             (Verdict::Conflict, Doubt::None) => Ok(Replaced::Conflict),
@@ -241,20 +242,21 @@ impl Store for RedisStore {
         let arguments = |command: &mut Cmd| {
             command.arg(1).arg(&name).arg(&expected.to_be_bytes()).arg(stored::millis(ttl));
         };
-        match self.call(&TOUCH, arguments, self.deadline()).await? {
-            (Verdict::Done, _) => Ok(Touched::Touched),
-            (Verdict::Missing, _) => Ok(Touched::Missing),
-            (Verdict::Conflict, _) => Ok(Touched::Conflict),
+        match self.call(&TOUCH, arguments, &mut Errand::write(self.timeout)).await? {
+            Verdict::Done => Ok(Touched::Touched),
+            Verdict::Missing => Ok(Touched::Missing),
+            Verdict::Conflict => Ok(Touched::Conflict),
         }
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<Deleted, StoreError> {
         let mut command = redis::cmd("DEL");
         command.arg(self.prefix.name(key));
-        let answer = self.link.ask(&one(command), Effect::Write, self.deadline()).await?;
-        match (reply(answer.replies)?, answer.doubt) {
-            (Value::Int(0), Doubt::None) => Ok(Deleted::Missing),
-            (Value::Int(_), _) => Ok(Deleted::Deleted),
+        let mut errand = Errand::write(self.timeout);
+        let replies = self.link.ask(&one(command), &mut errand).await?;
+        match (errand.replies(replies)?, errand.doubt()) {
+            ([Value::Int(0)], Doubt::None) => Ok(Deleted::Missing),
+            ([Value::Int(_)], _) => Ok(Deleted::Deleted),
             _ => Err(error::corrupt("the reply to DEL is no number")),
         }
     }
@@ -281,36 +283,12 @@ enum Verdict {
     Missing,
 }
 
-fn verdict(reply: Value) -> Result<Verdict, StoreError> {
-    match reply {
-        Value::BulkString(word) if word == b"done" => Ok(Verdict::Done),
-        Value::BulkString(word) if word == b"conflict" => Ok(Verdict::Conflict),
-        Value::BulkString(word) if word == b"missing" => Ok(Verdict::Missing),
-        _ => Err(error::corrupt("the reply of the script is none of its words")),
-    }
+fn is_unknown_script(reply: &Value) -> bool {
+    matches!(reply, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::NoScript))
 }
 
 fn one(command: Cmd) -> Pipeline {
     let mut request = redis::pipe();
     request.add_command(command);
     request
-}
-
-fn reply(all: Vec<Value>) -> Result<Value, StoreError> {
-    let [reply] = replies(all)?;
-    Ok(reply)
-}
-
-/// The replies, if there are as many as commands were sent and none is an error.
-fn replies<const N: usize>(all: Vec<Value>) -> Result<[Value; N], StoreError> {
-    for reply in &all {
-        if let Value::ServerError(error) = reply {
-            return Err(error::refused(error));
-        }
-    }
-    all.try_into().map_err(|_| error::corrupt("the number of replies is not that of the commands"))
-}
-
-fn either(one: Doubt, other: Doubt) -> Doubt {
-    if one == Doubt::None { other } else { one }
 }

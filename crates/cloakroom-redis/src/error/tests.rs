@@ -40,7 +40,7 @@ fn every_error_reply_has_its_kind() {
         ("ERR unknown command", Other),
         ("WHATEVER may come", Other),
     ] {
-        assert_eq!(refused(&reply(line)).kind(), kind, "{line}");
+        assert_eq!(refused(&reply(line), Doubt::None).kind(), kind, "{line}");
     }
 }
 
@@ -53,9 +53,10 @@ fn text_of_the_server_is_never_repeated() {
         "SECRETKEYSECRETKEYSECRETKEYSECRETKEY x",
         "MOVED 3999 SECRETKEY:6381",
     ] {
-        let error = refused(&reply(line));
+        let error = refused(&reply(line), Doubt::None);
         let cause = error.source().expect("a cause");
-        let shown = format!("{error} {error:?} {cause} {cause:?} {}", at_start(refused(&reply(line))));
+        let shown =
+            format!("{error} {error:?} {cause} {cause:?} {}", at_start(refused(&reply(line), Doubt::None)));
         assert!(!shown.contains("SECRET"), "{shown}");
     }
 }
@@ -71,6 +72,9 @@ fn broken_connection_leaves_only_writes_in_doubt() {
     let refused = || Failure::Unreached(RedisError::from(io::Error::from(io::ErrorKind::ConnectionRefused)));
     assert_eq!(kind(refused(), Effect::Write, Doubt::None), StoreErrorKind::Unavailable);
     // The first try may have gone through, whatever became of the second.
+    assert_eq!(kind(lost(), Effect::Read, Doubt::EarlierTry), StoreErrorKind::Ambiguous);
+    let loading = super::refused(&reply("LOADING Redis is loading"), Doubt::EarlierTry);
+    assert_eq!(loading.kind(), StoreErrorKind::Ambiguous);
     assert_eq!(kind(refused(), Effect::Write, Doubt::EarlierTry), StoreErrorKind::Ambiguous);
 }
 
@@ -104,10 +108,10 @@ fn failed_dials_are_told_apart() {
 
 #[test]
 fn start_tells_configuration_from_outage() {
-    let wrong = at_start(refused(&reply("WRONGPASS invalid username-password pair")));
+    let wrong = at_start(refused(&reply("WRONGPASS invalid username-password pair"), Doubt::None));
     assert_eq!(wrong.kind(), ErrorKind::Misconfigured);
     assert!(wrong.to_string().contains("the user or the password"), "{wrong}");
-    let loading = at_start(refused(&reply("LOADING Redis is loading")));
+    let loading = at_start(refused(&reply("LOADING Redis is loading"), Doubt::None));
     assert_eq!(loading.kind(), ErrorKind::Unavailable);
 }
 

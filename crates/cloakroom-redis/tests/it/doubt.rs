@@ -190,6 +190,52 @@ async fn second_try_that_fails_leaves_a_write_in_doubt() {
 }
 
 #[tokio::test]
+async fn second_try_that_is_refused_leaves_a_write_in_doubt() {
+    for line in ["-LOADING Redis is loading", "-OOM command not allowed", "-NOPERM no right", "-ERR what"] {
+        let fake = |lost: &'static str| {
+            Fake::start(move |heard| match heard.connection {
+                0 if heard.name() == lost => Act::Reset(Vec::new()),
+                _ => say(line),
+            })
+        };
+        let error = fake("DEL").await.store().delete(&sample::key()).await.expect_err("no answer");
+        assert_eq!(error.kind(), StoreErrorKind::Ambiguous, "{line}");
+        let load = fake("PTTL").await.store().load(&sample::key(), Freshness::Latest).await;
+        assert_ne!(load.expect_err("no answer").kind(), StoreErrorKind::Ambiguous, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn doubt_outlives_the_request_that_raised_it() {
+    let (key, record) = (sample::key(), sample::record());
+    // The reply to SET is lost, the second says that the key is taken, and then the server goes.
+    let fake = Fake::start(|heard| match (heard.connection, heard.name()) {
+        (1, "SET") => say("_"),
+        _ => Act::Reset(Vec::new()),
+    })
+    .await;
+    let error = fake.store().create(&key, &record).await.expect_err("no answer");
+    assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
+    // The reply to the script is lost, the server forgot the script, and somebody else was there.
+    let fake = Fake::start(|heard| match (heard.connection, heard.name()) {
+        (0, _) => Act::Reset(Vec::new()),
+        (_, "EVALSHA") => say("-NOSCRIPT No matching script. Please use EVAL."),
+        _ => Act::Reply(bulk(b"conflict")),
+    })
+    .await;
+    let error = fake.store().replace(&key, record.version, &record).await.expect_err("no answer");
+    assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
+    // Looking who took a key leaves nothing behind.
+    let fake = Fake::start(|heard| match (heard.connection, heard.name()) {
+        (_, "SET") => say("_"),
+        (0, _) => Act::Reset(Vec::new()),
+        _ => Act::Reply(bulk(&[1; 8])),
+    })
+    .await;
+    assert_eq!(fake.store().create(&key, &record).await.expect("an answer"), Created::Occupied);
+}
+
+#[tokio::test]
 async fn demoted_server_is_asked_again_on_a_new_connection() {
     let fake = Fake::start(|heard| match heard.connection {
         0 => say("-READONLY You can't write against a read only replica."),

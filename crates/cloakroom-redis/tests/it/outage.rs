@@ -108,6 +108,22 @@ async fn server_that_was_full_or_loading_is_dialled_again() {
     }
 }
 
+/// Whoever comes while a dial is under way cannot know whether it began before the server was back.
+#[tokio::test]
+async fn failure_of_a_dial_of_others_is_no_answer() {
+    let fake = Fake::start_rude(|heard| match (heard.connection, heard.name()) {
+        (0, _) => say("-ERR max number of clients reached"),
+        (_, "HELLO") => say("%1\r\n+server\r\n+redis"),
+        _ => say(":1"),
+    })
+    .await;
+    let store = fake.store();
+    let key = sample::key();
+    let (first, second) = tokio::join!(store.delete(&key), store.delete(&key));
+    assert_eq!(first.expect_err("no room").kind(), StoreErrorKind::Unavailable);
+    assert_eq!(second.expect("an answer"), Deleted::Deleted);
+}
+
 #[tokio::test]
 async fn outage_is_not_hammered() {
     let fake = Fake::start_rude(|_| say("-ERR max number of clients reached")).await;
@@ -187,4 +203,5 @@ fn store_outlives_the_runtime_that_dialled() {
     let start = Instant::now();
     assert!(runtime().block_on(store.delete(&sample::key())).is_err());
     assert!(start.elapsed() < Duration::from_secs(2));
+    assert_eq!(slow.connections(), 2);
 }

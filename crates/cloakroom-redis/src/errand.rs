@@ -1,0 +1,64 @@
+//! A verb on its way: what all its requests share.
+
+use std::time::Duration;
+
+use cloakroom_core::StoreError;
+use redis::Value;
+use tokio::time::Instant;
+
+use crate::error::{self, Doubt, Effect, Failure};
+
+/// A verb on its way: one deadline and one doubt for all its requests and tries.
+pub(crate) struct Errand {
+    deadline: Instant,
+    effect: Effect,
+    doubt: Doubt,
+}
+
+impl Errand {
+    /// A verb that only looks.
+    pub(crate) fn read(timeout: Duration) -> Self {
+        Self { deadline: Instant::now() + timeout, effect: Effect::Read, doubt: Doubt::None }
+    }
+
+    /// A verb that may change the record.
+    pub(crate) fn write(timeout: Duration) -> Self {
+        Self { effect: Effect::Write, ..Self::read(timeout) }
+    }
+
+    pub(crate) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether an earlier try may have taken effect.
+    pub(crate) const fn doubt(&self) -> Doubt {
+        self.doubt
+    }
+
+    /// What is asked from here on changes nothing. A doubt that there is already stays.
+    pub(crate) const fn only_looks(&mut self) {
+        self.effect = Effect::Read;
+    }
+
+    /// A try failed, and another one follows.
+    pub(crate) fn remember(&mut self, failure: &Failure) {
+        if self.effect == Effect::Write && matches!(failure, Failure::Lost(_)) {
+            self.doubt = Doubt::EarlierTry;
+        }
+    }
+
+    /// What the verb answers when its last try failed.
+    pub(crate) fn failed(&self, failure: Failure) -> StoreError {
+        failure.into_store_error(self.effect, self.doubt)
+    }
+
+    /// The replies, if there are as many as commands were sent and none is an error.
+    pub(crate) fn replies<const N: usize>(&self, all: Vec<Value>) -> Result<[Value; N], StoreError> {
+        for reply in &all {
+            if let Value::ServerError(error) = reply {
+                return Err(error::refused(error, self.doubt));
+            }
+        }
+        all.try_into().map_err(|_| error::corrupt("the number of replies is not that of the commands"))
+    }
+}
