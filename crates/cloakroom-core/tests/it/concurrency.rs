@@ -142,6 +142,28 @@ async fn late_save_tells_its_handler() {
 }
 
 #[tokio::test]
+async fn late_rotation_or_login_does_not_bring_a_session_back() {
+    type Late = fn(&Session);
+    let late: [Late; 4] = [
+        |s| s.rotate().unwrap(),
+        |s| s.authenticate("ada").unwrap(),
+        |s| s.remember(Duration::from_secs(600)).unwrap(),
+        |s| s.update("n", |n: Option<i64>| n.unwrap_or(0) + 1).map(drop).unwrap(),
+    ];
+    for change in late {
+        let world = World::new();
+        let mut browser = world.logged_in("ada").await;
+        let old = browser.clone();
+        let (slow, session) = parked(&world, &browser).await;
+        world.logout(&mut browser).await;
+        change(&session);
+        let response = finish(&old, &slow).await;
+        assert_eq!((response.status, response.set_cookie()), (Some(409), None));
+        assert!(world.model.dump().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn late_writer_passes_if_the_policy_says_so() {
     let world = World::with(|builder| builder.with_on_ended(OnEnded::Pass));
     let mut browser = world.logged_in("ada").await;

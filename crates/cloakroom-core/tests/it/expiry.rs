@@ -161,6 +161,20 @@ async fn limits_of_one_session_can_be_changed() {
 }
 
 #[tokio::test]
+async fn deadline_in_the_past_stores_nothing() {
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    world.clock.advance(20 * MINUTE);
+    let before = world.model.dump();
+    world.store.reset_calls();
+    let past = Expiry::new(MINUTE, 20 * MINUTE);
+    let (_, response) = world.request(&mut browser, |s| s.set_expiry(past)).await;
+    assert_eq!((response.status, response.set_cookie()), (Some(409), None));
+    assert_eq!((world.store.calls().loads, world.store.calls().total()), (1, 1));
+    assert_eq!(world.model.dump(), before);
+}
+
+#[tokio::test]
 async fn expired_id_is_never_adopted_again() {
     let world = World::new();
     let mut browser = world.logged_in("ada").await;

@@ -157,3 +157,23 @@ async fn handlers_cookies_are_kept() {
     let lines = response.values("set-cookie");
     assert_eq!((lines.len(), lines[0].as_str()), (2, "theme=dark"));
 }
+
+#[tokio::test]
+async fn one_response_sets_one_cookie() {
+    let world = World::new();
+    let mut browser = Browser::default();
+    let visit = world.visit(&browser);
+    let session = visit.session().await.unwrap();
+    session.set("a", &1).unwrap();
+    session.save().await.unwrap();
+    session.rotate().unwrap();
+    session.save().await.unwrap();
+    session.authenticate("ada").unwrap();
+    session.remember(std::time::Duration::from_secs(600)).unwrap();
+    let reply = visit.commit().await;
+    let mut response = Response::default();
+    reply.write_to(&mut response);
+    assert_eq!(response.values("set-cookie").len(), 1);
+    browser.take(&reply);
+    assert_eq!(world.principal(&mut browser).await.as_deref(), Some("ada"), "and it is the last token");
+}

@@ -12,6 +12,7 @@ mod cancellation;
 mod concurrency;
 mod configuration;
 mod cookies;
+mod events;
 mod expiry;
 mod failure;
 mod headers;

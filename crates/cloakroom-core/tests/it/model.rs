@@ -375,3 +375,28 @@ async fn namespaces_with_one_store_and_one_secret_are_apart() {
     let here = one.visit([cookie.as_bytes()]).session().await.unwrap();
     assert_eq!(here.principal().as_deref(), Some("ada"));
 }
+
+#[tokio::test]
+async fn none_is_a_value_and_not_a_removal() {
+    let world = World::new();
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("choice", &1)).await;
+    world.request(&mut browser, |s| s.set("choice", &None::<i64>)).await;
+    let (seen, _) = world.request(&mut browser, |s| Ok((s.keys(), s.get::<Option<i64>>("choice")?))).await;
+    assert_eq!(seen, (vec!["choice".to_owned()], Some(None)));
+}
+
+#[tokio::test]
+async fn session_without_a_value_is_kept() {
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    assert_eq!(world.request(&mut browser, |s| Ok((s.len(), s.is_new()))).await.0, (0, false));
+    world.request(&mut browser, |s| s.set("a", &1)).await;
+    world.request(&mut browser, |s| s.remove("a")).await;
+    assert_eq!(world.principal(&mut browser).await.as_deref(), Some("ada"));
+    // Nor does the last value take the session of a visitor with it.
+    let mut visitor = Browser::default();
+    world.request(&mut visitor, |s| s.set("a", &1)).await;
+    world.request(&mut visitor, cloakroom_core::Session::clear).await;
+    assert!(!world.request(&mut visitor, |s| Ok(s.is_new())).await.0);
+}

@@ -235,3 +235,58 @@ fn login_shows_nobody() {
     assert!(!format!("{login:?}").contains("ada"));
     let _ = Clock::system();
 }
+
+#[tokio::test]
+async fn rotating_twice_counts_once() {
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    let old = browser.clone();
+    world.store.reset_calls();
+    world.request(&mut browser, |s| s.rotate().and_then(|()| s.rotate())).await;
+    assert_eq!((world.store.calls().replaces, world.store.calls().total()), (1, 2));
+    assert_ne!(browser.token, old.token);
+    assert_eq!(world.principal(&mut browser).await.as_deref(), Some("ada"));
+    assert_eq!(world.principal(&mut old.clone()).await, None);
+}
+
+#[tokio::test]
+async fn rotation_before_the_first_save_is_part_of_it() {
+    let world = World::new();
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("a", &1).and_then(|()| s.rotate())).await;
+    assert_eq!((world.store.calls().creates, world.store.calls().total()), (1, 1));
+    assert_eq!(world.value(&mut browser, "a").await, Some(1));
+}
+
+#[tokio::test]
+async fn saves_after_a_rotation_do_not_rotate_again() {
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    let visit = world.visit(&browser);
+    let session = visit.session().await.unwrap();
+    world.events();
+    world.store.reset_calls();
+    session.rotate().unwrap();
+    session.save().await.unwrap();
+    session.save().await.unwrap();
+    session.set("a", &1).unwrap();
+    session.save().await.unwrap();
+    browser.take(&visit.commit().await);
+    assert_eq!((world.store.calls().replaces, world.store.calls().total()), (2, 2));
+    assert_eq!(world.events(), [SessionEventKind::Rotated]);
+    assert_eq!(world.value(&mut browser, "a").await, Some(1));
+}
+
+#[tokio::test]
+async fn cleared_and_rotated_session_is_an_empty_one_under_another_token() {
+    let world = World::new();
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("a", &1).and_then(|()| s.flash("hello"))).await;
+    let old = browser.clone();
+    world.request(&mut browser, |s| s.clear().and_then(|()| s.rotate())).await;
+    assert_ne!(browser.token, old.token);
+    let look = |s: &cloakroom_core::Session| Ok((s.is_new(), s.keys(), s.take_flashes::<String>()?));
+    assert_eq!(world.request(&mut browser, look).await.0, (false, vec![], vec![]));
+    assert_eq!(world.request(&mut old.clone(), look).await.0, (true, vec![], vec![]));
+    assert_eq!(world.model.dump().len(), 1);
+}

@@ -1,8 +1,9 @@
 //! What nobody may see.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use cloakroom_core::{Login, Session, SessionManager};
+use cloakroom_core::{Login, Record, Session, SessionManager, Version};
 
 use crate::world::{Browser, World};
 
@@ -84,4 +85,57 @@ fn decode(token: &str) -> Vec<u8> {
 fn encode(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Bytes of a token, by place: the handle, and the secret.
+fn parts(browser: &Browser) -> ([u8; 16], [u8; 16]) {
+    let raw = decode(browser.token.as_ref().unwrap());
+    (raw[5..21].try_into().unwrap(), raw[21..37].try_into().unwrap())
+}
+
+#[tokio::test]
+async fn tokens_have_nothing_in_common() {
+    let world = World::new();
+    let (mut handles, mut secrets) = (HashSet::new(), HashSet::new());
+    let mut ones = [0_u32; 256];
+    for _ in 0..512 {
+        let mut browser = Browser::default();
+        world.request(&mut browser, |s| s.set("a", &1)).await;
+        let first = parts(&browser);
+        world.request(&mut browser, Session::rotate).await;
+        let second = parts(&browser);
+        assert_eq!(first.0, second.0, "the handle stays");
+        assert!(handles.insert(first.0));
+        assert!(secrets.insert(first.1) && secrets.insert(second.1));
+        assert!(handles.is_disjoint(&secrets));
+        let bits = [first.0, second.1].concat();
+        for (at, count) in ones.iter_mut().enumerate() {
+            *count += u32::from(bits[at / 8] >> (at % 8) & 1);
+        }
+    }
+    // 512 throws of a fair coin: each side at least 256 - 7 standard deviations.
+    assert!(ones.iter().all(|count| (176..=336).contains(count)), "{ones:?}");
+}
+
+#[tokio::test]
+async fn client_cannot_tell_why_its_token_was_not_taken() {
+    let world = World::new();
+    let stranger = Browser::default();
+    let stale = world.logged_in("ada").await;
+    world.request(&mut stale.clone(), Session::rotate).await;
+    let ended = world.logged_in("ada").await;
+    world.logout(&mut ended.clone()).await;
+    let spoilt = world.logged_in("ada").await;
+    let (handle, _) = world.request(&mut spoilt.clone(), |s| Ok(s.handle().unwrap())).await;
+    let (key, record) =
+        world.model.dump().into_iter().find(|(key, _)| key.public_handle() == handle).unwrap();
+    let garbage = Record::new(b"garbage".to_vec(), Version::random().unwrap(), record.ttl);
+    world.model.plant(key, garbage);
+    let forged = Browser::with(&"A".repeat(71));
+    let (seen, expected) = world.request(&mut stranger.clone(), |s| Ok(s.principal())).await;
+    assert_eq!(seen, None);
+    for browser in [stale, ended, spoilt, forged] {
+        let (seen, response) = world.request(&mut browser.clone(), |s| Ok(s.principal())).await;
+        assert_eq!((seen, response), (None, expected.clone()));
+    }
 }

@@ -122,7 +122,7 @@ impl Browser {
 }
 
 /// The headers of a response, and the status that took the place of the handler's.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Response {
     pub(crate) status: Option<u16>,
     pub(crate) headers: Vec<(String, String)>,

@@ -4,5 +4,6 @@ mod bounds;
 mod index;
 mod laws;
 mod model;
+mod people;
 mod threads;
 mod world;
