@@ -119,7 +119,8 @@ impl Index {
             };
             if removed {
                 self.used.release(1);
-                part.changed(at);
+                part.bump(at);
+                part.settle(at);
             }
         });
     }
@@ -201,21 +202,16 @@ impl Part {
         let pruned = self.lists.value_mut(at).prune(now);
         used.release(pruned);
         if pruned > 0 {
-            self.changed(at);
-        } else if let Some(deadline) = self.lists.value(at).first_deadline() {
-            self.lists.set_deadline(at, deadline);
+            self.bump(at);
         }
+        self.settle(at);
     }
 
-    /// Gives a list that keys have left a new version, or takes it out if it is empty.
-    fn changed(&mut self, at: Position) {
-        self.bump(at);
+    /// Gives a list the deadline of its first key, or takes it out if it is empty.
+    fn settle(&mut self, at: Position) {
         match self.lists.value(at).first_deadline() {
             Some(deadline) => self.lists.set_deadline(at, deadline),
-            None => {
-                self.lists.take(at);
-                self.absent = self.changes;
-            }
+            None => self.absent = self.lists.take(at).value.version,
         }
     }
 

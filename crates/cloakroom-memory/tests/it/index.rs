@@ -111,6 +111,34 @@ fn the_index_is_bounded_and_the_expired_make_room() {
     assert!(now(index.enter(&tag(30), &key(0), MINUTE)).is_err());
 }
 
+#[test]
+fn a_full_index_answers_although_a_list_was_extended() {
+    let (store, clock) = store();
+    let store = store.with_max_entries(1);
+    now(index(&store).enter(&tag(1), &key(0), MINUTE)).unwrap();
+    now(index(&store).enter(&tag(1), &key(0), 2 * MINUTE)).unwrap();
+    clock.advance(MINUTE);
+    let full = now(index(&store).enter(&tag(2), &key(0), MINUTE)).unwrap_err();
+    assert_eq!(full.kind(), StoreErrorKind::Full);
+    clock.advance(MINUTE);
+    now(index(&store).enter(&tag(2), &key(0), MINUTE)).unwrap();
+}
+
+#[test]
+fn verbs_sweep_what_expired() {
+    let (store, clock) = store();
+    for number in 0..=255 {
+        now(index(&store).enter(&tag(number), &key(0), MINUTE)).unwrap();
+    }
+    clock.advance(MINUTE);
+    // Each on a tag of its own, which nobody entered anything under: every part is visited.
+    for number in 1..10_000 {
+        let tag = cloakroom_core::PrincipalTag::from_bytes(*key(number).as_bytes());
+        now(index(&store).remove(&tag, &key(1))).unwrap();
+    }
+    assert!(format!("{store:?}").contains("indexed: 0,"), "{store:?}");
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Enter(u8, u64, u64),
