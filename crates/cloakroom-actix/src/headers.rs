@@ -8,7 +8,7 @@ pub(crate) struct Headers<'r>(pub(crate) &'r mut HeaderMap);
 
 impl ResponseHeaders for Headers<'_> {
     fn values(&self, name: &str) -> Vec<String> {
-        let values = self.0.get_all(name).into_iter();
+        let values = self.0.get_all(name);
         values.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect()
     }
 

@@ -1,0 +1,75 @@
+//! Where in an application the middleware can stand.
+
+use actix_http::Request;
+use actix_web::body::MessageBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::middleware::{Condition, Next, NormalizePath, from_fn};
+use actix_web::test::init_service;
+use actix_web::{App, web};
+use cloakroom_actix::{Result, Session, SessionMiddleware};
+use cloakroom_core::testing::FailingStore;
+
+use crate::{counted, get};
+
+async fn count(session: Session) -> Result<String> {
+    Ok(session.update("visits", |visits: Option<u32>| visits.unwrap_or(0) + 1)?.to_string())
+}
+
+async fn pass<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    next.call(request).await
+}
+
+/// Two requests, of which the second knows the first, cost what they cost everywhere.
+async fn assert_counts<S, B>(store: &FailingStore, app: &S, path: &str)
+where
+    S: Service<Request, Response = ServiceResponse<B>, Error = actix_web::Error>,
+    B: MessageBody,
+{
+    let first = get(app, path, &[]).await;
+    assert_eq!((first.status, &*first.body), (StatusCode::OK, "1"));
+    assert_eq!(first.all("set-cookie").len(), 1);
+    let second = get(app, path, &[("cookie", &first.cookie())]).await;
+    assert_eq!((&*second.body, second.all("set-cookie").len()), ("2", 0));
+    assert_eq!(second.all("vary"), ["cookie"]);
+    let calls = store.calls();
+    assert_eq!((calls.creates, calls.loads, calls.replaces, calls.total()), (1, 1, 1, 3));
+}
+
+macro_rules! places {
+    ($($place:ident $path:literal ($around:ident) $app:expr;)+) => {$(
+        #[actix_web::test]
+        async fn $place() {
+            let (store, sessions) = counted();
+            let $around = move || SessionMiddleware::new(sessions.clone());
+            assert_counts(&store, &init_service($app).await, $path).await;
+        }
+    )+};
+}
+
+places! {
+    around_an_app "/count" (around) App::new().wrap(around()).route("/count", web::get().to(count));
+    around_a_scope "/in/count" (around)
+        App::new().service(web::scope("/in").wrap(around()).route("/count", web::get().to(count)));
+    around_an_app_with_a_scope "/in/7/count" (around) App::new()
+        .wrap(around())
+        .service(web::scope("/in/{number}").route("/count", web::get().to(count)));
+    around_a_resource "/count" (around)
+        App::new().service(web::resource("/count").wrap(around()).route(web::get().to(count)));
+    outside_a_function "/count" (around)
+        App::new().wrap(from_fn(pass)).wrap(around()).route("/count", web::get().to(count));
+    inside_a_function "/count" (around)
+        App::new().wrap(around()).wrap(from_fn(pass)).route("/count", web::get().to(count));
+    beside_others "/count//" (around) App::new()
+        .wrap(Condition::new(true, around()))
+        .wrap(NormalizePath::trim())
+        .route("/count", web::get().to(count));
+    twice_is_once "/count" (around)
+        App::new().wrap(around()).wrap(around()).route("/count", web::get().to(count));
+    twice_in_a_scope_is_once "/in/count" (around) App::new()
+        .wrap(around())
+        .service(web::scope("/in").wrap(around()).route("/count", web::get().to(count)));
+}

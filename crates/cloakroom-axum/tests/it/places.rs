@@ -1,0 +1,82 @@
+//! Where in a router the layer can stand.
+
+use axum::routing::get as on_get;
+use axum::{Router, middleware};
+use cloakroom_axum::{Result, Session, SessionLayer};
+use cloakroom_core::SessionManager;
+use http::StatusCode;
+use tower_http::compression::CompressionLayer;
+
+use crate::{counted, get};
+
+async fn count(session: Session) -> Result<String> {
+    Ok(session.update("visits", |visits: Option<u32>| visits.unwrap_or(0) + 1)?.to_string())
+}
+
+fn routes() -> Router {
+    Router::new().route("/count", on_get(count))
+}
+
+/// Two requests, of which the second knows the first, cost what they cost everywhere.
+async fn assert_counts(place: &str, build: impl Fn(SessionManager) -> Router, path: &str) {
+    let (store, sessions) = counted();
+    let app = build(sessions);
+    let first = get(&app, path, &[]).await;
+    assert_eq!((first.status, &*first.body), (StatusCode::OK, "1"), "{place}");
+    assert_eq!(first.all("set-cookie").len(), 1, "{place}");
+    let second = get(&app, path, &[("cookie", &first.cookie())]).await;
+    assert_eq!((&*second.body, second.all("set-cookie").len()), ("2", 0), "{place}");
+    assert_eq!(second.all("vary"), ["cookie"], "{place}");
+    let calls = store.calls();
+    assert_eq!((calls.creates, calls.loads, calls.replaces, calls.total()), (1, 1, 1, 3), "{place}");
+}
+
+#[tokio::test]
+async fn around_a_router_a_route_a_nest_and_as_a_function() {
+    let layer = SessionLayer::new;
+    let function = |sessions| middleware::from_fn_with_state(sessions, cloakroom_axum::sessions);
+    assert_counts("layer", |s| routes().layer(layer(s)), "/count").await;
+    assert_counts("route_layer", |s| routes().route_layer(layer(s)), "/count").await;
+    assert_counts("nested", |s| Router::new().nest("/in", routes().layer(layer(s))), "/in/count").await;
+    assert_counts("around a nest", |s| Router::new().nest("/in", routes()).layer(layer(s)), "/in/count")
+        .await;
+    assert_counts("on a method", |s| Router::new().route("/count", on_get(count).layer(layer(s))), "/count")
+        .await;
+    assert_counts("as a function", |s| routes().layer(function(s)), "/count").await;
+}
+
+#[tokio::test]
+async fn twice_is_once() {
+    let layer = SessionLayer::new;
+    let function = |sessions| middleware::from_fn_with_state(sessions, cloakroom_axum::sessions);
+    assert_counts("layers", |s| routes().layer(layer(s.clone())).layer(layer(s)), "/count").await;
+    assert_counts("layer in function", |s| routes().layer(layer(s.clone())).layer(function(s)), "/count")
+        .await;
+    assert_counts("function in layer", |s| routes().layer(function(s.clone())).layer(layer(s)), "/count")
+        .await;
+    let nested =
+        |s: SessionManager| Router::new().nest("/in", routes().layer(layer(s.clone()))).layer(layer(s));
+    assert_counts("nested", nested, "/in/count").await;
+}
+
+#[tokio::test]
+async fn beside_layers_that_change_the_body() {
+    let (_, sessions) = counted();
+    let large = async |session: Session| -> Result<String> {
+        session.set("marker", &1)?;
+        Ok("compressible ".repeat(200))
+    };
+    for app in [
+        Router::new()
+            .route("/", on_get(large))
+            .layer((SessionLayer::new(sessions.clone()), CompressionLayer::new())),
+        Router::new().route("/", on_get(large)).layer((CompressionLayer::new(), SessionLayer::new(sessions))),
+    ] {
+        let asked = crate::request("/", &[("accept-encoding", "gzip")]);
+        let response = tower::ServiceExt::oneshot(app, asked).await.unwrap();
+        assert_eq!(response.headers()["content-encoding"], "gzip");
+        assert!(response.headers().contains_key("set-cookie"));
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        assert_eq!(body[..2], [0x1f, 0x8b]);
+    }
+}
