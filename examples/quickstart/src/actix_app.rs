@@ -33,5 +33,6 @@ pub(crate) async fn serve(listener: TcpListener, sessions: SessionManager) -> io
             .route("/logout", web::post().to(logout))
     };
     // It ends at SIGINT and SIGTERM by itself.
-    HttpServer::new(app).workers(2).shutdown_timeout(5).listen(listener)?.run().await
+    let server = HttpServer::new(app).workers(2).shutdown_timeout(5).listen(listener)?.run();
+    server.await
 }

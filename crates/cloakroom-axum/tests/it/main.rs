@@ -1,7 +1,12 @@
 //! What is particular to axum: layers, extractors, responses. What a session does over HTTP on any framework
 //! is told by the stories of `cloakroom-conformance`.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper of these tests fails as they do")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a helper of these tests fails as they do"
+)]
 
 mod commit;
 mod errors;
