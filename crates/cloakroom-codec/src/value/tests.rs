@@ -18,6 +18,7 @@ fn unseen(bytes: &[u8]) -> Value {
 enum Anything {
     Unit,
     One(u64),
+    Deep(Box<Self>),
     Many(Vec<Self>),
     Fields { name: Option<String>, map: std::collections::HashMap<String, Self> },
 }
@@ -75,7 +76,7 @@ fn bombs_end_as_errors_on_a_small_stack() {
         vec![0xc6, 0xff, 0xff, 0xff, 0xff],
         vec![0xc9, 0xff, 0xff, 0xff, 0xff, 0x00],
         // An enum's variants nest without a container that the deserialiser would count.
-        [[0x81, 0xa3, b'O', b'n', b'e'].repeat(10_000), vec![0x01]].concat(),
+        [b"\x81\xa4Deep".repeat(10_000), vec![0xa4], b"Unit".to_vec()].concat(),
     ];
     let small = std::thread::Builder::new().stack_size(256 << 10);
     let worker = small.spawn(move || {
