@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use crate::command::{backend, ci, measure, step, test};
+use crate::command::{backend, ci, measure, plant, step, test};
 use crate::{Error, Result};
 
 /// The subcommands, as they are typed.
-pub const SUBCOMMANDS: [&str; 3] = ["test", "measure", "ci"];
+pub const SUBCOMMANDS: [&str; 4] = ["test", "measure", "ci", "plant"];
 
 const HELP: &str = "\
 cargo xtask test [--only memory,redis]
@@ -18,6 +18,9 @@ cargo xtask measure [--only memory,redis]
 
 cargo xtask ci
     Format, lints, documentation, each crate built alone, then the test command of README.md.
+
+cargo xtask plant [--only NAME,NAME] [--list]
+    Plants each fault of xtask/planted in a copy of the tree, and demands that the tests it names fail.
 ";
 
 /// Runs the subcommand named by the arguments (without the program's name) and reports what went wrong.
@@ -48,6 +51,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
             None => ci::run(),
             Some(option) => Err(Error::new(format!("ci takes no option, found {option}"))),
         },
+        "plant" => plant::run(&plant::Task::parse(&options)?),
         "help" | "--help" | "-h" => {
             step::say(HELP);
             Ok(ExitCode::SUCCESS)

@@ -4,6 +4,7 @@ pub(crate) mod backend;
 pub(crate) mod ci;
 mod executable;
 pub(crate) mod measure;
+pub(crate) mod plant;
 mod servers;
 pub(crate) mod step;
 mod suite;

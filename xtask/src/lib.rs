@@ -6,6 +6,7 @@
 pub mod cli;
 mod command;
 mod error;
+pub mod fault;
 pub mod install;
 pub mod server;
 mod workspace;

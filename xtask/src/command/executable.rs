@@ -49,7 +49,7 @@ impl Executable {
 }
 
 /// Reads one of Cargo's messages: a test program, or something else.
-fn parse(message: &str) -> Result<Option<Executable>> {
+pub(super) fn parse(message: &str) -> Result<Option<Executable>> {
     let Ok(message) = serde_json::from_str::<Value>(message) else {
         return Ok(None);
     };

@@ -49,13 +49,21 @@ pub(crate) fn output(mut command: Command) -> Result<String> {
 /// Runs a command, prints each line of its output, and shows it to `read`; how it ended is for the caller to judge.
 ///
 /// After the deadline the command is killed: a test that hangs is a failed test.
-pub(crate) fn stream(
+pub(crate) fn stream(command: Command, deadline: Duration, mut read: impl FnMut(&str)) -> Result<ExitStatus> {
+    say(&format!("$ {}", shown(&command)));
+    follow(command, deadline, |line| {
+        say(line);
+        read(line);
+    })
+}
+
+/// The same without a word.
+pub(crate) fn follow(
     mut command: Command,
     deadline: Duration,
     mut read: impl FnMut(&str),
 ) -> Result<ExitStatus> {
     let shown = shown(&command);
-    say(&format!("$ {shown}"));
     let mut child =
         command.stdout(Stdio::piped()).spawn().map_err(Error::io(format!("cannot run {shown}")))?;
     let watch = Watch::over(&child, deadline);
@@ -64,9 +72,7 @@ pub(crate) fn stream(
         let mut bytes = Vec::new();
         while stdout.read_until(b'\n', &mut bytes).map_err(Error::io(format!("cannot read {shown}")))? > 0 {
             let line = String::from_utf8_lossy(&bytes);
-            let line = line.trim_end_matches('\n');
-            say(line);
-            read(line);
+            read(line.trim_end_matches('\n'));
             bytes.clear();
         }
     }
