@@ -11,6 +11,9 @@ use crate::list::{Entered, List};
 use crate::meter::{Full, Meter};
 use crate::shards::Shards;
 
+#[cfg(test)]
+mod tests;
+
 /// How many lists with dead keys a verb looks through on its way.
 const STEP: usize = 2;
 

@@ -85,6 +85,19 @@ fn a_list_that_was_emptied_has_another_version() {
 }
 
 #[test]
+fn a_list_that_a_key_left_by_its_time_has_another_version() {
+    let (store, clock) = store();
+    let index = index(&store);
+    now(index.enter(&tag(1), &key(0), MINUTE)).unwrap();
+    now(index.enter(&tag(1), &key(1), 2 * MINUTE)).unwrap();
+    let before = now(index.entries(&tag(1))).unwrap().version;
+    clock.advance(MINUTE);
+    let late = now(index.admit(&tag(1), before, &key(2), MINUTE, &[])).unwrap();
+    assert_eq!(late, Admitted::Conflict);
+    assert_eq!(keys(&store, 1), [key(1)].into());
+}
+
+#[test]
 fn the_index_is_bounded_and_the_expired_make_room() {
     let (store, clock) = store();
     let store = store.with_max_entries(10);
