@@ -60,7 +60,7 @@ impl ModelStore {
 
     /// Puts any bytes under a key, past every rule, as a hostile writer to the backend would.
     pub fn plant(&self, key: StoreKey, record: Record) {
-        let dies_at = self.clock.monotonic() + record.ttl;
+        let dies_at = self.clock.monotonic().saturating_add(record.ttl);
         self.live().insert(key, Kept { record, dies_at });
     }
 
@@ -72,7 +72,7 @@ impl ModelStore {
     }
 
     fn kept(&self, record: &Record) -> Kept {
-        Kept { record: record.clone(), dies_at: self.clock.monotonic() + record.ttl }
+        Kept { record: record.clone(), dies_at: self.clock.monotonic().saturating_add(record.ttl) }
     }
 }
 
@@ -127,7 +127,7 @@ impl Store for ModelStore {
             None => Ok(Touched::Missing),
             Some(kept) if kept.record.version != expected => Ok(Touched::Conflict),
             Some(kept) => {
-                kept.dies_at = kept.dies_at.max(self.clock.monotonic() + ttl);
+                kept.dies_at = kept.dies_at.max(self.clock.monotonic().saturating_add(ttl));
                 Ok(Touched::Touched)
             }
         }
