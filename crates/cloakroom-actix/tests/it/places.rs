@@ -1,5 +1,8 @@
 //! Where in an application the middleware can stand.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use actix_http::Request;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
@@ -9,6 +12,7 @@ use actix_web::test::init_service;
 use actix_web::{App, web};
 use cloakroom_actix::{Result, Session, SessionMiddleware};
 use cloakroom_core::testing::FailingStore;
+use cloakroom_core::{KeyRing, SessionEvent, SessionEventKind, SessionEvents, SessionManager};
 
 use crate::{counted, get};
 
@@ -72,4 +76,37 @@ places! {
     twice_in_a_scope_is_once "/in/count" (around) App::new()
         .wrap(around())
         .service(web::scope("/in").wrap(around()).route("/count", web::get().to(count)));
+}
+
+#[actix_web::test]
+async fn a_token_is_read_by_the_outer_middleware_alone() {
+    let (_, others) = counted();
+    let app = App::new().wrap(SessionMiddleware::new(others)).route("/count", web::get().to(count));
+    let foreign = get(&init_service(app).await, "/count", &[]).await.cookie();
+    let (rejected, sessions) = reporting();
+    let app = App::new()
+        .wrap(SessionMiddleware::new(sessions.clone()))
+        .wrap(SessionMiddleware::new(sessions))
+        .route("/count", web::get().to(count));
+    get(&init_service(app).await, "/count", &[("cookie", &foreign)]).await;
+    assert_eq!(rejected.0.load(Ordering::SeqCst), 1);
+}
+
+/// Sessions that count the tokens they do not take.
+fn reporting() -> (Rejected, SessionManager) {
+    let (store, _) = counted();
+    let rejected = Rejected::default();
+    let sessions = SessionManager::builder(store, KeyRing::generate()).with_events(rejected.clone());
+    (rejected, sessions.build().unwrap())
+}
+
+#[derive(Clone, Default)]
+struct Rejected(Arc<AtomicU32>);
+
+impl SessionEvents for Rejected {
+    fn on_event(&self, event: &SessionEvent) {
+        if matches!(event.kind(), SessionEventKind::TokenRejected(_)) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
 }

@@ -1,9 +1,12 @@
 //! Where in a router the layer can stand.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use axum::routing::get as on_get;
 use axum::{Router, middleware};
 use cloakroom_axum::{Result, Session, SessionLayer};
-use cloakroom_core::SessionManager;
+use cloakroom_core::{KeyRing, SessionEvent, SessionEventKind, SessionEvents, SessionManager};
 use http::StatusCode;
 use tower_http::compression::CompressionLayer;
 
@@ -60,6 +63,16 @@ async fn twice_is_once() {
 }
 
 #[tokio::test]
+async fn a_token_is_read_by_the_outer_layer_alone() {
+    let (_, others) = counted();
+    let foreign = get(&routes().layer(SessionLayer::new(others)), "/count", &[]).await.cookie();
+    let (rejected, sessions) = reporting();
+    let app = routes().layer(SessionLayer::new(sessions.clone())).layer(SessionLayer::new(sessions));
+    get(&app, "/count", &[("cookie", &foreign)]).await;
+    assert_eq!(rejected.0.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn beside_layers_that_change_the_body() {
     let (_, sessions) = counted();
     let large = async |session: Session| -> Result<String> {
@@ -78,5 +91,24 @@ async fn beside_layers_that_change_the_body() {
         assert!(response.headers().contains_key("set-cookie"));
         let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
         assert_eq!(body[..2], [0x1f, 0x8b]);
+    }
+}
+
+/// Sessions that count the tokens they do not take.
+fn reporting() -> (Rejected, SessionManager) {
+    let (store, _) = counted();
+    let rejected = Rejected::default();
+    let sessions = SessionManager::builder(store, KeyRing::generate()).with_events(rejected.clone());
+    (rejected, sessions.build().unwrap())
+}
+
+#[derive(Clone, Default)]
+struct Rejected(Arc<AtomicU32>);
+
+impl SessionEvents for Rejected {
+    fn on_event(&self, event: &SessionEvent) {
+        if matches!(event.kind(), SessionEventKind::TokenRejected(_)) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
     }
 }
