@@ -38,6 +38,11 @@ impl Client {
         self.jar().clone()
     }
 
+    /// Empties the jar.
+    pub fn forget(&self) {
+        self.jar().clear();
+    }
+
     /// The value of the only cookie; `None` if the jar is empty.
     ///
     /// # Panics

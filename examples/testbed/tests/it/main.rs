@@ -8,5 +8,13 @@
     reason = "helpers of tests"
 )]
 
+mod cancellations;
+mod configuration;
+mod counts;
+mod dump;
+mod history;
+mod outage;
 mod program;
+mod proxy;
+mod raw_redis;
 mod stories;

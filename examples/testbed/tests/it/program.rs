@@ -33,8 +33,18 @@ pub(crate) struct Ended {
 impl Testbed {
     /// Starts one on a free port, and waits until it listens.
     pub(crate) async fn start(adapter: &str, store: &str, settings: &Settings) -> Self {
+        Self::start_with(adapter, store, settings, &[]).await
+    }
+
+    /// Starts one with further arguments.
+    pub(crate) async fn start_with(
+        adapter: &str,
+        store: &str,
+        settings: &Settings,
+        arguments: &[&str],
+    ) -> Self {
         let mut command = command();
-        command.args(["--adapter", adapter, "--store", store]).args(settings.arguments());
+        command.args(["--adapter", adapter, "--store", store]).args(settings.arguments()).args(arguments);
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the testbed starts");
         let mut lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();

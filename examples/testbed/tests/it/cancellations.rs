@@ -1,0 +1,340 @@
+//! Verbs of the Redis store that are dropped at every moment, and what the store answers afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use cloakroom::{
+    Created, Deleted, Freshness, PrincipalIndex, Record, RedisStore, Replaced, Store, StoreError, StoreKey,
+    Touched, Version, async_trait,
+};
+use cloakroom_conformance::stories::tell;
+use tokio::task::yield_now;
+use xtask::server::{Persistence, RedisServer};
+
+use crate::proxy::{Gate, Proxy, Seen};
+
+/// How many verbs are dropped.
+const CANCELLATIONS: usize = 100_000;
+/// How many connections work side by side, each with keys of its own.
+const WORKERS: usize = 4;
+/// How many keys a connection works on.
+const KEYS: u8 = 8;
+/// How long every record lives.
+const LIFE: Duration = Duration::from_secs(600);
+
+/// Where verbs were when they were dropped, and what was wrong afterwards.
+#[derive(Debug, Default)]
+struct Report {
+    before_the_send: usize,
+    in_flight: usize,
+    in_the_middle_of_the_reply: usize,
+    /// The reply had come, and nobody had taken it.
+    after_the_reply: usize,
+    answers_checked: usize,
+    wrong: Vec<String>,
+}
+
+#[test]
+#[ignore = "needs redis: run `cargo xtask test`"]
+fn dropped_verbs_leave_nothing_to_others() {
+    let start = Instant::now();
+    let server = RedisServer::builder().with_persistence(Persistence::Nothing).start().expect("a server");
+    let address = SocketAddr::from(([127, 0, 0, 1], server.port()));
+    let mut total = Report::default();
+    tell_long(async {
+        let workers: Vec<_> = (0..WORKERS)
+            .map(|number| tokio::spawn(work(number as u8, address, CANCELLATIONS / WORKERS, |store| store)))
+            .collect();
+        for worker in workers {
+            total.add(worker.await.expect("no worker panicked"));
+        }
+    });
+    println!("{CANCELLATIONS} verbs dropped in {:?}: {total:#?}", start.elapsed());
+    assert!(total.wrong.is_empty(), "wrong answers");
+    assert!(total.before_the_send > 0 && total.in_flight > 0 && total.in_the_middle_of_the_reply > 0);
+    let dropped =
+        total.before_the_send + total.in_flight + total.in_the_middle_of_the_reply + total.after_the_reply;
+    assert_eq!(dropped, CANCELLATIONS);
+
+    // The same check finds a store that hands out the reply before last, and one that mixes up keys.
+    let mut late = Report::default();
+    let mut mixed = Report::default();
+    tell(async {
+        let one_late = |store| Faulty { store, fault: Fault::OneLate(Mutex::default()) };
+        late = work(0, address, 500, one_late).await;
+        mixed = work(1, address, 500, |store| Faulty { store, fault: Fault::MixesKeys }).await;
+    });
+    println!(
+        "planted: a store one reply late was wrong {} times, one that mixes up keys {} times",
+        late.wrong.len(),
+        mixed.wrong.len()
+    );
+    assert!(!late.wrong.is_empty() && !mixed.wrong.is_empty(), "a planted fault was not found");
+}
+
+/// A story's minute is too short for these.
+fn tell_long(story: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(240), story).await.expect("in time") });
+}
+
+/// Drops verbs one after the other on a connection of its own, and looks at the answers of those in between.
+async fn work<S: Store>(
+    number: u8,
+    server: SocketAddr,
+    cancellations: usize,
+    wrap: impl FnOnce(RedisStore) -> S,
+) -> Report {
+    let proxy = Proxy::before(server).await;
+    let prefix = format!("cancel-{number}-{:016x}", Version::random().unwrap().get());
+    let url = format!("redis://{}/?prefix={prefix}&timeout=20s", proxy.address);
+    let store = wrap(RedisStore::connect(&url).await.expect("it connects"));
+    let mut worker = Worker {
+        store,
+        proxy,
+        number,
+        possible: BTreeMap::new(),
+        dice: u64::from(number) + 1,
+        report: Report::default(),
+    };
+    let mut dropped = 0;
+    while dropped < cancellations {
+        dropped += usize::from(worker.drop_one().await);
+        worker.look().await;
+    }
+    worker.report
+}
+
+/// How a verb is dropped.
+#[derive(Clone, Copy)]
+enum How {
+    /// After so many polls, wherever it is.
+    Polls(u64),
+    /// Once the request has left, the reply being held back.
+    Asked,
+    /// Once so many bytes of the reply have come, fewer than any reply has.
+    Partly(u64),
+}
+
+struct Worker<S> {
+    store: S,
+    proxy: Proxy,
+    number: u8,
+    /// What each key may hold: versions, or nothing.
+    possible: BTreeMap<u8, BTreeSet<Option<u64>>>,
+    dice: u64,
+    report: Report,
+}
+
+impl<S: Store> Worker<S> {
+    /// Begins a verb on some key, and drops it at some moment; `false` if it was faster.
+    async fn drop_one(&mut self) -> bool {
+        let (asked, answered) = progress(&self.proxy.seen);
+        let how = match self.roll(3) {
+            0 => How::Polls(self.roll(4)),
+            1 => How::Asked,
+            _ => How::Partly(1 + self.roll(2)),
+        };
+        match how {
+            How::Polls(_) => {}
+            How::Asked => self.proxy.set(Gate::Until(answered)),
+            How::Partly(bytes) => self.proxy.set(Gate::Until(answered + bytes)),
+        }
+        let key = self.roll(u64::from(KEYS)) as u8;
+        let verb = self.roll(5);
+        let name = name(self.number, key);
+        let record = record(&name);
+        let held = self.held(key);
+        if verb == 1 || verb == 2 {
+            self.possible_of(key).insert(Some(record.version.get()));
+        } else if verb == 4 {
+            self.possible_of(key).insert(None);
+        }
+        let dropped = {
+            let store = &self.store;
+            let verb = async {
+                match verb {
+                    0 => drop(store.load(&name, Freshness::Latest).await),
+                    1 => drop(store.create(&name, &record).await),
+                    2 => drop(store.replace(&name, held.unwrap_or(record.version), &record).await),
+                    3 => drop(store.touch(&name, held.unwrap_or(record.version), LIFE).await),
+                    _ => drop(store.delete(&name).await),
+                }
+            };
+            let proxy = &self.proxy;
+            let moment = async {
+                match how {
+                    How::Polls(polls) => {
+                        for _ in 0..polls {
+                            yield_now().await;
+                        }
+                    }
+                    How::Asked => proxy.until(|seen| seen.asked.load(Ordering::SeqCst) > asked).await,
+                    How::Partly(bytes) => {
+                        proxy.until(|seen| seen.answered.load(Ordering::SeqCst) >= answered + bytes).await;
+                    }
+                }
+            };
+            tokio::select! {
+                biased;
+                () = verb => false,
+                () = moment => true,
+            }
+        };
+        let (asked_now, answered_now) = progress(&self.proxy.seen);
+        let whole = matches!(how, How::Polls(_)) && answered_now > answered;
+        let place = match () {
+            () if asked_now == asked => &mut self.report.before_the_send,
+            () if answered_now == answered => &mut self.report.in_flight,
+            () if whole => &mut self.report.after_the_reply,
+            () => &mut self.report.in_the_middle_of_the_reply,
+        };
+        *place += usize::from(dropped);
+        self.proxy.set(Gate::Open);
+        dropped
+    }
+
+    /// Asks for two keys, neither known to the verb that was dropped, and checks every word of the answers.
+    async fn look(&mut self) {
+        for _ in 0..2 {
+            let key = self.roll(u64::from(KEYS)) as u8;
+            let name = name(self.number, key);
+            let answer = self.store.load(&name, Freshness::Latest).await;
+            self.report.answers_checked += 1;
+            let problem = match answer {
+                Ok(found) => self.judge(key, &name, found),
+                Err(error) => Some(format!("load failed: {error}")),
+            };
+            self.report.wrong.extend(problem);
+        }
+    }
+
+    fn judge(&mut self, key: u8, name: &StoreKey, found: Option<Record>) -> Option<String> {
+        let version = found.as_ref().map(|record| record.version.get());
+        if let Some(record) = &found {
+            if record.payload != payload(name, record.version) {
+                return Some(format!("key {key} has a foreign or mixed record"));
+            }
+            if record.ttl.is_zero() || record.ttl > LIFE {
+                return Some(format!("key {key} lives for {:?}", record.ttl));
+            }
+        }
+        let possible = self.possible_of(key);
+        if !possible.contains(&version) {
+            return Some(format!("key {key} holds a version that nobody wrote, or lost one"));
+        }
+        *possible = [version].into();
+        None
+    }
+
+    /// A version that the key holds, if it is known for certain.
+    fn held(&mut self, key: u8) -> Option<Version> {
+        self.possible_of(key).iter().next_back().copied().flatten().and_then(Version::new)
+    }
+
+    fn possible_of(&mut self, key: u8) -> &mut BTreeSet<Option<u64>> {
+        self.possible.entry(key).or_insert_with(|| [None].into())
+    }
+
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.dice ^= self.dice << 13;
+        self.dice ^= self.dice >> 7;
+        self.dice ^= self.dice << 17;
+        self.dice % sides
+    }
+}
+
+impl Report {
+    fn add(&mut self, other: Self) {
+        self.before_the_send += other.before_the_send;
+        self.in_flight += other.in_flight;
+        self.in_the_middle_of_the_reply += other.in_the_middle_of_the_reply;
+        self.after_the_reply += other.after_the_reply;
+        self.answers_checked += other.answers_checked;
+        self.wrong.extend(other.wrong);
+    }
+}
+
+fn progress(seen: &Seen) -> (u64, u64) {
+    (seen.asked.load(Ordering::SeqCst), seen.answered.load(Ordering::SeqCst))
+}
+
+fn name(worker: u8, key: u8) -> StoreKey {
+    let mut bytes = [key; 32];
+    bytes[0] = worker;
+    StoreKey::from_bytes(bytes)
+}
+
+fn record(name: &StoreKey) -> Record {
+    let version = Version::random().expect("randomness");
+    Record::new(payload(name, version), version, LIFE)
+}
+
+/// Says to which key and version it belongs.
+fn payload(name: &StoreKey, version: Version) -> Vec<u8> {
+    [name.as_bytes().as_slice(), &version.to_be_bytes()].concat().repeat(8)
+}
+
+/// A store that is wrong in one way.
+#[derive(Debug)]
+struct Faulty {
+    store: RedisStore,
+    fault: Fault,
+}
+
+#[derive(Debug)]
+enum Fault {
+    /// A load hands out the reply of the one before.
+    OneLate(Mutex<Option<Record>>),
+    /// Two keys are taken for one.
+    MixesKeys,
+}
+
+impl Faulty {
+    fn key(&self, key: &StoreKey) -> StoreKey {
+        let mut bytes = *key.as_bytes();
+        if matches!(self.fault, Fault::MixesKeys) {
+            bytes[1..].iter_mut().for_each(|byte| *byte &= !1);
+        }
+        StoreKey::from_bytes(bytes)
+    }
+}
+
+#[async_trait]
+impl Store for Faulty {
+    async fn load(&self, key: &StoreKey, freshness: Freshness) -> Result<Option<Record>, StoreError> {
+        let found = self.store.load(&self.key(key), freshness).await?;
+        match &self.fault {
+            Fault::OneLate(last) => Ok(std::mem::replace(&mut *last.lock().unwrap(), found)),
+            Fault::MixesKeys => Ok(found),
+        }
+    }
+
+    async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
+        self.store.create(&self.key(key), record).await
+    }
+
+    async fn replace(
+        &self,
+        key: &StoreKey,
+        expected: Version,
+        record: &Record,
+    ) -> Result<Replaced, StoreError> {
+        self.store.replace(&self.key(key), expected, record).await
+    }
+
+    async fn touch(&self, key: &StoreKey, expected: Version, ttl: Duration) -> Result<Touched, StoreError> {
+        self.store.touch(&self.key(key), expected, ttl).await
+    }
+
+    async fn delete(&self, key: &StoreKey) -> Result<Deleted, StoreError> {
+        self.store.delete(&self.key(key)).await
+    }
+
+    fn principals(&self) -> Option<&dyn PrincipalIndex> {
+        None
+    }
+}

@@ -1,0 +1,176 @@
+//! What clients were answered, and whether one true store can have answered so.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// One request of one client, and its answer. A client sends one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) client: usize,
+    pub(crate) act: Act,
+    pub(crate) answer: Answer,
+    pub(crate) took: Duration,
+}
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Forgets its cookie, and is a stranger from here on.
+    Anew,
+    Set(String),
+    Add,
+    ReadValue,
+    ReadCounter,
+    Login,
+    Logout,
+    /// Adds late, while the same visitor logs out.
+    AddParked,
+    /// Reads with the cookie from before an acknowledged logout.
+    ReadWithDeadCookie,
+}
+
+/// What it gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Done,
+    Found(String),
+    Absent,
+    Ended,
+    Unavailable,
+    Other(String),
+}
+
+/// What a client's session may hold now.
+#[derive(Clone, Debug)]
+struct Possible {
+    values: BTreeSet<Option<String>>,
+    /// How high the counter is at least and at most; a counter that is not there counts nothing.
+    least: u64,
+    most: u64,
+    /// A login or logout was not acknowledged: the cookie may be worth nothing.
+    may_be_lost: bool,
+}
+
+impl Possible {
+    fn nothing() -> Self {
+        Self { values: [None].into(), least: 0, most: 0, may_be_lost: false }
+    }
+}
+
+/// Checks the events of each client, in their order; returns what no true store can have answered.
+///
+/// - What was acknowledged is there afterwards; what was not may be or not.
+/// - A value is one that this client wrote.
+/// - The counter is at least as high as the acknowledged additions, and at most as high as all.
+/// - A session ends by a logout only, and then stays dead.
+/// - Nothing takes longer than `deadline`.
+pub(crate) fn check(history: &[Event], deadline: Duration) -> Vec<String> {
+    let clients: BTreeSet<usize> = history.iter().map(|event| event.client).collect();
+    let mut findings = Vec::new();
+    for client in clients {
+        let mut possible = Possible::nothing();
+        for event in history.iter().filter(|event| event.client == client) {
+            if let Some(problem) = step(&mut possible, event) {
+                findings.push(format!("client {client}: {problem}"));
+            }
+            if event.took > deadline {
+                findings.push(format!("client {client}: {:?} took {:?}", event.act, event.took));
+            }
+        }
+    }
+    findings
+}
+
+fn step(possible: &mut Possible, event: &Event) -> Option<String> {
+    let wrong = || Some(format!("{:?} was answered {:?}, while {possible:?}", event.act, event.answer));
+    match (&event.act, &event.answer) {
+        (Act::Anew, _) => *possible = Possible::nothing(),
+        (Act::ReadWithDeadCookie, Answer::Absent | Answer::Unavailable)
+        | (Act::AddParked, Answer::Found(_) | Answer::Ended | Answer::Unavailable) => {}
+        (Act::ReadWithDeadCookie | Act::AddParked, _) => return wrong(),
+        (_, Answer::Ended) if possible.may_be_lost => {}
+        (_, Answer::Other(_) | Answer::Ended) => return wrong(),
+        (Act::Set(value), Answer::Done) => possible.values = [Some(value.clone())].into(),
+        (Act::Set(value), Answer::Unavailable) => {
+            possible.values.insert(Some(value.clone()));
+        }
+        (Act::Add, Answer::Found(sum)) => match sum.parse::<u64>() {
+            Ok(sum) if (possible.least + 1..=possible.most + 1).contains(&sum) => {
+                (possible.least, possible.most) = (sum, sum);
+            }
+            _ => return wrong(),
+        },
+        (Act::Add, Answer::Unavailable) => possible.most += 1,
+        (Act::ReadValue, Answer::Found(value)) => {
+            let value = Some(value.clone());
+            if !possible.values.contains(&value) {
+                return wrong();
+            }
+            possible.values = [value].into();
+        }
+        (Act::ReadValue, Answer::Absent) => {
+            if !possible.values.contains(&None) && !possible.may_be_lost {
+                return wrong();
+            }
+        }
+        (Act::ReadCounter, Answer::Found(sum)) => match sum.parse::<u64>() {
+            Ok(sum) if (possible.least..=possible.most).contains(&sum) => {
+                (possible.least, possible.most) = (sum, sum);
+            }
+            _ => return wrong(),
+        },
+        (Act::ReadCounter, Answer::Absent) => {
+            if possible.least > 0 && !possible.may_be_lost {
+                return wrong();
+            }
+        }
+        (Act::ReadValue | Act::ReadCounter, Answer::Unavailable)
+        | (Act::Login | Act::Logout, Answer::Done) => {}
+        (Act::Login | Act::Logout, Answer::Unavailable) => possible.may_be_lost = true,
+        _ => return wrong(),
+    }
+    None
+}
+
+#[test]
+fn doctored_histories_are_objected_to() {
+    let event = |act, answer| Event { client: 0, act, answer, took: Duration::from_millis(1) };
+    let found = |text: &str| Answer::Found(text.to_owned());
+    let set = |text: &str| Act::Set(text.to_owned());
+    let limit = Duration::from_secs(1);
+    let good = [
+        event(set("a"), Answer::Done),
+        event(Act::ReadValue, found("a")),
+        event(set("b"), Answer::Unavailable),
+        event(Act::ReadValue, found("b")),
+        event(Act::Add, found("1")),
+        event(Act::Add, Answer::Unavailable),
+        event(Act::Add, found("3")),
+        event(Act::ReadCounter, found("3")),
+        event(Act::Login, Answer::Done),
+        event(Act::Logout, Answer::Done),
+        event(Act::ReadWithDeadCookie, Answer::Absent),
+        event(Act::Anew, Answer::Done),
+        event(Act::ReadValue, Answer::Absent),
+    ];
+    assert_eq!(check(&good, limit), [""; 0]);
+    let doctored = |at: usize, answer: Answer| {
+        let mut history = good.to_vec();
+        history[at].answer = answer;
+        check(&history, limit).len()
+    };
+    assert!(doctored(1, Answer::Absent) > 0, "a lost acknowledged value");
+    assert!(doctored(1, found("x")) > 0, "a foreign value");
+    assert!(doctored(1, Answer::Ended) > 0, "a session that ended by itself");
+    assert!(doctored(3, found("c")) > 0, "a value that nobody wrote");
+    assert!(doctored(6, found("1")) > 0, "a counter that lost an addition");
+    assert!(doctored(6, found("4")) > 0, "a counter that counted twice");
+    assert!(doctored(7, found("2")) > 0, "a counter that went back");
+    assert!(doctored(7, Answer::Absent) > 0, "a counter that is gone");
+    assert!(doctored(8, Answer::Other("500".to_owned())) > 0, "another error than unavailability");
+    assert!(doctored(10, found("b")) > 0, "a session that came back");
+    assert!(doctored(12, found("b")) > 0, "a stranger who sees a value");
+    let mut late = good.to_vec();
+    late[0].took = limit + Duration::from_millis(1);
+    assert_eq!(check(&late, limit).len(), 1, "an answer that came too late");
+}

@@ -1,0 +1,283 @@
+//! A Redis that crashes under load, comes back, and freezes.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use cloakroom_conformance::stories::{Client, Request, Response, Settings, tell};
+use tokio::time::sleep;
+use xtask::server::RedisServer;
+
+use crate::history::{Act, Answer, Event, check};
+use crate::program::{ADAPTERS, Testbed};
+
+/// How many clients there are.
+const CLIENTS: usize = 16;
+/// How long a load or a commit may take by default. A store may have less for each verb; the commit tries again then.
+const DEADLINE: Duration = Duration::from_secs(2);
+/// How much later than its deadline an answer may be seen by a client.
+const SLACK: Duration = Duration::from_millis(50);
+/// How long after the return of the server the first request must succeed.
+const RECOVERY: Duration = Duration::from_millis(500);
+
+/// What all clients share.
+#[derive(Default)]
+struct Load {
+    over: AtomicBool,
+    under_way: AtomicUsize,
+    history: Mutex<Vec<Event>>,
+}
+
+#[test]
+#[ignore = "needs redis: run `cargo xtask test`"]
+fn crash_under_load_loses_nothing_and_mixes_nothing() {
+    for adapter in ADAPTERS {
+        tell(crash(adapter));
+    }
+}
+
+async fn crash(adapter: &'static str) {
+    let mut server = RedisServer::start().expect("a server");
+    let testbed = Testbed::start(adapter, &server.url(), &Settings::new()).await;
+    let load = Arc::new(Load::default());
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|number| tokio::spawn(client(number, Client::of(&testbed), Arc::clone(&load))))
+        .collect();
+    sleep(Duration::from_millis(1500)).await;
+    let (under_way, before) = (load.under_way.load(Ordering::SeqCst), load.history.lock().unwrap().len());
+    server.kill9();
+    sleep(Duration::from_secs(1)).await;
+    let down = load.history.lock().unwrap().len();
+    server.restart().expect("it comes back");
+    let back = Instant::now();
+    let recovered = first_success(&testbed).await.duration_since(back);
+    sleep(Duration::from_millis(1500)).await;
+    load.over.store(true, Ordering::SeqCst);
+    for client in clients {
+        client.await.expect("no client panicked");
+    }
+    let history = load.history.lock().unwrap().clone();
+    let of = |answer: fn(&Answer) -> bool, from: usize, to: usize| {
+        history[from..to].iter().filter(|event| event.act != Act::Anew && answer(&event.answer)).count()
+    };
+    let ok = |answer: &Answer| matches!(answer, Answer::Done | Answer::Found(_) | Answer::Absent);
+    let unavailable = |answer: &Answer| *answer == Answer::Unavailable;
+    let ended = |answer: &Answer| *answer == Answer::Ended;
+    let other = |answer: &Answer| matches!(answer, Answer::Other(_));
+    let end = history.len();
+    println!(
+        "{adapter}: {under_way} requests under way at the kill; before it {} ok; until the server was started again \
+         {} ok (strangers, who need no store, and answers under way), {} 503; after it {} ok; in all {} 409, {} other; \
+         the first success {recovered:?} after the server was back",
+        of(ok, 0, before),
+        of(ok, before, down),
+        of(unavailable, before, down),
+        of(ok, down, end),
+        of(ended, 0, end),
+        of(other, 0, end),
+    );
+    assert!(
+        under_way > 0 && of(ok, 0, before) > 0 && of(unavailable, before, down) > 0 && of(ok, down, end) > 0
+    );
+    assert!(recovered <= RECOVERY, "the first success came {recovered:?} after the server was back");
+    let findings = check(&history, 2 * DEADLINE + SLACK);
+    assert!(
+        findings.is_empty(),
+        "{} wrong answers: {:#?}",
+        findings.len(),
+        &findings[..findings.len().min(10)]
+    );
+    doctor(&history);
+}
+
+/// The same checker objects to the same history with one answer changed.
+fn doctor(history: &[Event]) {
+    let mut objections = 0;
+    let spoiled: [(fn(&Event) -> bool, Answer); 4] = [
+        (
+            |event| matches!((&event.act, &event.answer), (Act::ReadValue, Answer::Found(_))),
+            Answer::Found("x".into()),
+        ),
+        (
+            |event| matches!((&event.act, &event.answer), (Act::Add, Answer::Found(_))),
+            Answer::Found("999999".into()),
+        ),
+        (
+            |event| matches!((&event.act, &event.answer), (Act::Add, Answer::Found(_))),
+            Answer::Found("0".into()),
+        ),
+        (|event| event.act == Act::ReadWithDeadCookie, Answer::Found("x".into())),
+    ];
+    for (which, answer) in spoiled {
+        let mut doctored = history.to_vec();
+        let at = doctored.iter().rposition(which).expect("there is such an event");
+        doctored[at].answer = answer;
+        objections += usize::from(!check(&doctored, DEADLINE * 10).is_empty());
+    }
+    assert_eq!(objections, 4, "the checker does not see planted faults");
+}
+
+#[test]
+#[ignore = "needs redis: run `cargo xtask test`"]
+fn frozen_server_never_holds_a_request_beyond_its_deadline() {
+    for (adapter, parameters, deadline) in [
+        ("axum", "", DEADLINE),
+        ("actix", "", DEADLINE),
+        ("axum", "?timeout=300ms", Duration::from_millis(300)),
+        ("actix", "?timeout=300ms", Duration::from_millis(300)),
+    ] {
+        tell(freeze(adapter, parameters, deadline));
+    }
+}
+
+async fn freeze(adapter: &'static str, parameters: &str, deadline: Duration) {
+    /// How long a handler is parked between its load and its commit.
+    const PARKED: Duration = Duration::from_millis(400);
+    let server = RedisServer::start().expect("a server");
+    let testbed = Testbed::start(adapter, &format!("{}{parameters}", server.url()), &Settings::new()).await;
+    let visitors: Vec<Client> = (0..8).map(|_| Client::of(&testbed)).collect();
+    for visitor in &visitors {
+        visitor.put("/value/a", "1").await.is(204);
+    }
+    let commits: Vec<_> =
+        visitors.iter().enumerate().map(|(n, visitor)| timed(visitor, parked(n, PARKED))).collect();
+    sleep(PARKED / 2).await;
+    server.stop().expect("it runs");
+    let loads: Vec<_> = (0..3)
+        .flat_map(|_| {
+            visitors.iter().map(|visitor| timed(visitor, Request::new("GET", "/value/a"))).collect::<Vec<_>>()
+        })
+        .collect();
+    let (mut load, mut commit) = (Duration::ZERO, Duration::ZERO);
+    for request in loads {
+        load = load.max(refused(request.await.expect("it is answered")));
+    }
+    for request in commits {
+        commit = commit.max(refused(request.await.expect("it is answered")).saturating_sub(PARKED));
+    }
+    server.cont().expect("it is frozen");
+    let back = Instant::now();
+    let recovered = first_success(&testbed).await.duration_since(back);
+    println!(
+        "{adapter}: deadline {deadline:?}: the longest load took {load:?}, the longest commit {commit:?}; the first \
+         success {recovered:?} after the server went on"
+    );
+    assert!(load <= deadline + SLACK && commit <= DEADLINE + SLACK, "a request waited beyond its deadline");
+    assert!(recovered <= RECOVERY, "the first success came {recovered:?} after the server went on");
+    for visitor in &visitors {
+        let value = visitor.get("/value/a").await.is(200).text();
+        assert!(value == "1" || value == "2", "the value is {value}");
+    }
+}
+
+fn parked(n: usize, time: Duration) -> Request {
+    let ms = time.as_millis();
+    match n % 3 {
+        0 => Request::new("POST", &format!("/slow/{ms}/add/n/1")),
+        _ => Request::new("POST", &format!("/slow/{ms}/value/a")).with_body("2"),
+    }
+}
+
+fn timed(visitor: &Client, request: Request) -> tokio::task::JoinHandle<(Response, Duration)> {
+    let visitor = visitor.clone();
+    tokio::spawn(async move {
+        let start = Instant::now();
+        let response = visitor.ask(request).await;
+        (response, start.elapsed())
+    })
+}
+
+/// Wants the fixed refusal, which leaves the cookie alone.
+fn refused((response, took): (Response, Duration)) -> Duration {
+    assert_eq!(response.is(503).sets_no_cookie().body(), b"session store unavailable");
+    took
+}
+
+/// When a visitor with a session is served for the first time from now on.
+async fn first_success(testbed: &Testbed) -> Instant {
+    let visitor = Client::of(testbed);
+    let start = Instant::now();
+    loop {
+        if visitor.put("/value/a", "1").await.status() == 204 {
+            return Instant::now();
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "no request succeeds any more");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// One client: sets, adds, reads, logs in and out, and begins anew where it cannot know what its cookie is worth.
+async fn client(number: usize, visitor: Client, load: Arc<Load>) {
+    let mut turn = 0_usize;
+    while !load.over.load(Ordering::SeqCst) {
+        turn += 1;
+        let value = format!("\"client {number} turn {turn}\"");
+        let set = Request::new("PUT", "/value/v").with_body(value.clone());
+        ask(&load, number, &visitor, Act::Set(value), set).await;
+        ask(&load, number, &visitor, Act::ReadValue, Request::new("GET", "/value/v")).await;
+        ask(&load, number, &visitor, Act::Add, Request::new("POST", "/add/n/1")).await;
+        ask(&load, number, &visitor, Act::ReadCounter, Request::new("GET", "/value/n")).await;
+        let mut anew = false;
+        if (turn + number).is_multiple_of(4) {
+            let login = Request::new("POST", &format!("/login/client-{number}"));
+            anew |= ask(&load, number, &visitor, Act::Login, login).await != Answer::Done;
+            ask(&load, number, &visitor, Act::ReadValue, Request::new("GET", "/value/v")).await;
+        }
+        if (turn + number).is_multiple_of(8) {
+            let dead = visitor.cookies();
+            let logout = Request::new("POST", "/logout");
+            // A write of the same visitor is parked while he logs out.
+            let (writer, shared) = (Client::clone(&visitor), Arc::clone(&load));
+            let parked = tokio::spawn(async move {
+                let write = Request::new("POST", "/slow/60/add/n/1");
+                ask(&shared, number, &writer, Act::AddParked, write).await;
+            });
+            sleep(Duration::from_millis(10)).await;
+            let gone = ask(&load, number, &visitor, Act::Logout, logout).await == Answer::Done;
+            parked.await.expect("it is answered");
+            if gone {
+                let cookie = dead.iter().map(|(name, token)| format!("{name}={token}")).collect::<String>();
+                let ghost = Request::new("GET", "/value/v").with_header("cookie", cookie);
+                ask(&load, number, &visitor, Act::ReadWithDeadCookie, ghost).await;
+            } else {
+                ask(&load, number, &visitor, Act::ReadValue, Request::new("GET", "/value/v")).await;
+            }
+            anew = true;
+        }
+        if anew {
+            visitor.forget();
+            note(&load, Event { client: number, act: Act::Anew, answer: Answer::Done, took: Duration::ZERO });
+        }
+    }
+}
+
+async fn ask(load: &Load, client: usize, visitor: &Client, act: Act, request: Request) -> Answer {
+    let start = Instant::now();
+    load.under_way.fetch_add(1, Ordering::SeqCst);
+    let response = visitor.send(request).await;
+    load.under_way.fetch_sub(1, Ordering::SeqCst);
+    let answer = match response {
+        Ok(response) => understood(&act, &response),
+        Err(error) => Answer::Other(error.to_string()),
+    };
+    note(load, Event { client, act, answer: answer.clone(), took: start.elapsed() });
+    answer
+}
+
+fn note(load: &Load, event: Event) {
+    load.history.lock().unwrap().push(event);
+}
+
+fn understood(act: &Act, response: &Response) -> Answer {
+    let cookie = !response.header("set-cookie").is_empty();
+    match (response.status(), response.text()) {
+        (503, body) if body == "session store unavailable" && !cookie => Answer::Unavailable,
+        (409, body) if body == "session ended" && !cookie => Answer::Ended,
+        (204, _) => Answer::Done,
+        (200, body) => Answer::Found(body),
+        (404, _) if matches!(act, Act::ReadValue | Act::ReadCounter | Act::ReadWithDeadCookie) => {
+            Answer::Absent
+        }
+        (status, body) => Answer::Other(format!("{status} {body}")),
+    }
+}
