@@ -208,3 +208,6 @@ fn holds_a_certificate(pem: &[u8]) -> bool {
 fn unusable(error: redis::RedisError) -> Error {
     Error::misconfigured(format!("the Redis URL cannot be used: {}", error.category()))
 }
+
+#[cfg(test)]
+mod tests;

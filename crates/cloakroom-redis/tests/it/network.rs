@@ -17,20 +17,29 @@ fn store(url: &str) -> RedisStore {
     RedisStore::builder(url).with_timeout(TIMEOUT).connect_lazy().expect("a URL")
 }
 
-/// Every verb once, each with its time and the kind of its error.
+/// Every verb once, each with the kind of its error and by how much it missed the deadline. A timer that runs
+/// beside it takes the slowness of the machine out.
 async fn every_verb(store: &RedisStore, key: &StoreKey) -> Vec<(Duration, Option<StoreErrorKind>)> {
     let record = sample::record();
     let mut ends = Vec::new();
     for verb in 0..5 {
         let start = Instant::now();
-        let error = match verb {
-            0 => store.load(key, Freshness::Latest).await.err(),
-            1 => store.create(key, &record).await.err(),
-            2 => store.replace(key, sample::version(), &record).await.err(),
-            3 => store.touch(key, record.version, MINUTE).await.err(),
-            _ => store.delete(key).await.err(),
+        let timer = async {
+            tokio::time::sleep(TIMEOUT).await;
+            start.elapsed()
         };
-        ends.push((start.elapsed(), error.map(|error| error.kind())));
+        let verb = async {
+            let error = match verb {
+                0 => store.load(key, Freshness::Latest).await.err(),
+                1 => store.create(key, &record).await.err(),
+                2 => store.replace(key, sample::version(), &record).await.err(),
+                3 => store.touch(key, record.version, MINUTE).await.err(),
+                _ => store.delete(key).await.err(),
+            };
+            (start.elapsed(), error)
+        };
+        let (rung, (end, error)) = tokio::join!(timer, verb);
+        ends.push((end.saturating_sub(rung), error.map(|error| error.kind())));
     }
     ends
 }
@@ -77,15 +86,18 @@ async fn frozen_server_keeps_nobody_past_the_deadline() {
     every_verb(&store, &key).await;
     server.stop().expect("a frozen server");
     // The first three wait for replies, the later ones for a greeting.
-    for (time, error) in every_verb(&store, &key).await {
+    for (late, error) in every_verb(&store, &key).await {
         let expected = matches!(error, Some(StoreErrorKind::Timeout | StoreErrorKind::Unavailable));
         assert!(expected, "{error:?}");
-        assert!(time <= TIMEOUT + GRACE, "{time:?}");
+        println!("{error:?} {late:?} after the deadline");
+        assert!(late <= GRACE, "{late:?}");
     }
     server.cont().expect("a running server");
     let start = Instant::now();
-    store.load(&key, Freshness::Latest).await.expect("an answer");
-    assert!(start.elapsed() < Duration::from_millis(500));
+    while let Err(error) = store.load(&key, Freshness::Latest).await {
+        assert!(start.elapsed() < Duration::from_millis(500), "{error:?}");
+    }
+    println!("an answer {:?} after the server went on", start.elapsed());
 }
 
 #[tokio::test]

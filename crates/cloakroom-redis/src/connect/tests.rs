@@ -1,0 +1,35 @@
+use cloakroom_core::ErrorKind;
+use rustls::crypto::CryptoProvider;
+
+use crate::RedisStore;
+
+/// No test of this program makes a TLS connection, so nobody else has chosen one. In an application with two
+/// of them the client library would panic.
+#[test]
+fn tls_brings_its_cryptography() {
+    let _ = RedisStore::connect_lazy("redis://localhost").map(drop);
+    assert!(CryptoProvider::get_default().is_none());
+    let _ = RedisStore::connect_lazy("rediss://localhost").map(drop);
+    assert!(CryptoProvider::get_default().is_some());
+}
+
+#[test]
+fn what_is_set_wins_over_the_url_and_is_checked() {
+    use std::time::Duration;
+
+    let builder = || RedisStore::builder("redis://:s3cret@localhost?prefix=url&timeout=5s");
+    let store = builder().with_prefix("set").with_timeout(Duration::from_millis(10)).connect_lazy();
+    let shown = format!("{:?}", store.expect("a store"));
+    assert!(shown.contains("set") && shown.contains("10ms"), "{shown}");
+    assert!(!shown.contains("s3cret") && !format!("{:?}", builder()).contains("s3cret"), "{shown}");
+    for wrong in [
+        builder().with_prefix("a:b"),
+        builder().with_timeout(Duration::from_millis(9)),
+        builder().with_timeout(Duration::from_secs(61)),
+        builder().with_connect_timeout(Duration::ZERO),
+        RedisStore::builder("redis://localhost?timeout=0s"),
+    ] {
+        let error = wrong.connect_lazy().expect_err("out of range");
+        assert_eq!(error.kind(), ErrorKind::Misconfigured);
+    }
+}
