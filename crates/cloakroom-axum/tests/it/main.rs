@@ -2,6 +2,7 @@
 //! is told by the stories of `cloakroom-conformance`.
 
 #![allow(
+    clippy::expect_used,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,

@@ -42,12 +42,12 @@ impl StagedStore {
 
     /// Waits until one more write stands at the gate.
     pub(crate) async fn write_arrived(&self) {
-        self.0.arrived.acquire().await.unwrap().forget();
+        take(&self.0.arrived).await;
     }
 
     /// Waits until one more write is done.
     pub(crate) async fn write_done(&self) {
-        self.0.done.acquire().await.unwrap().forget();
+        take(&self.0.done).await;
     }
 
     /// Lets another writer be quicker than the next `races` replacements.
@@ -107,4 +107,9 @@ impl Store for StagedStore {
     fn principals(&self) -> Option<&dyn PrincipalIndex> {
         None
     }
+}
+
+async fn take(semaphore: &Semaphore) {
+    let permit = tokio::time::timeout(Duration::from_secs(5), semaphore.acquire()).await;
+    permit.expect("it never happened").unwrap().forget();
 }
