@@ -13,7 +13,7 @@
 //! the lines that take their place
 //! ```
 //!
-//! `needs` names a backend and is left out where no server is needed. There is one `fails` line for each
+//! A fault that needs several places has several pairs of `replace` and `with`. `needs` names a backend and is left out where no server is needed. There is one `fails` line for each
 //! test that must fail: a package and a target for Cargo, then the path of the test.
 
 use std::fs;
@@ -44,6 +44,11 @@ pub struct Fault {
     file: String,
     needs: Option<String>,
     fails: Vec<Proof>,
+    edits: Vec<Edit>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Edit {
     replace: String,
     with: String,
 }
@@ -89,7 +94,12 @@ impl Fault {
             return Err(wrong("a name is lower case letters, digits and hyphens"));
         }
         let (head, blocks) = text.split_once("\nreplace:\n").ok_or_else(|| wrong("no `replace:`"))?;
-        let (replace, with) = blocks.split_once("\nwith:\n").ok_or_else(|| wrong("no `with:`"))?;
+        let blocks = blocks.strip_suffix('\n').unwrap_or(blocks);
+        let edits: Vec<Edit> = blocks
+            .split("\nreplace:\n")
+            .map(|block| block.split_once("\nwith:\n").ok_or_else(|| wrong("no `with:`")))
+            .map(|pair| pair.map(|(replace, with)| Edit { replace: replace.into(), with: with.into() }))
+            .collect::<Result<_>>()?;
         let mut lines = head.lines();
         let what = lines.next().and_then(|line| line.strip_prefix("# ")).ok_or_else(|| wrong("no `# `"))?;
         let (mut file, mut needs, mut fails) = (None, None, Vec::new());
@@ -106,8 +116,7 @@ impl Fault {
         if fails.is_empty() {
             return Err(wrong("no `fails:`"));
         }
-        let with = with.strip_suffix('\n').unwrap_or(with);
-        if replace.trim().is_empty() || replace == with {
+        if edits.iter().any(|edit| edit.replace.trim().is_empty() || edit.replace == edit.with) {
             return Err(wrong("changes nothing"));
         }
         Ok(Self {
@@ -116,8 +125,7 @@ impl Fault {
             file: file.ok_or_else(|| wrong("no `file:`"))?,
             needs,
             fails,
-            replace: replace.to_owned(),
-            with: with.to_owned(),
+            edits,
         })
     }
 
@@ -155,12 +163,20 @@ impl Fault {
     ///
     /// # Errors
     ///
-    /// The text to replace does not occur, or not only once.
+    /// A text to replace does not occur, or not only once.
     pub fn plant(&self, source: &str) -> Result<String> {
-        match source.matches(&self.replace).count() {
-            1 => Ok(source.replacen(&self.replace, &self.with, 1)),
-            n => Err(Error::new(format!("{}.fault: its text occurs {n} times in {}", self.name, self.file))),
+        let mut faulty = source.to_owned();
+        for Edit { replace, with } in &self.edits {
+            let n = faulty.matches(replace).count();
+            if n != 1 {
+                return Err(Error::new(format!(
+                    "{}.fault: its text occurs {n} times in {}",
+                    self.name, self.file
+                )));
+            }
+            faulty = faulty.replacen(replace, with, 1);
         }
+        Ok(faulty)
     }
 }
 

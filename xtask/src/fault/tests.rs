@@ -35,8 +35,18 @@ fn a_fault_is_planted_in_its_only_place() {
 
 #[test]
 fn an_empty_block_takes_lines_out() {
-    let fault = Fault::parse("a", &GOOD.replace("    n % 5\n        == 0\n", "")).unwrap();
+    let fault = Fault::parse("a", &GOOD.replace("    n % 5\n        == 0\n", "\n")).unwrap();
     assert_eq!(fault.plant("a\n    n % 2\n        == 0\nb").unwrap(), "a\n\nb");
+}
+
+#[test]
+fn a_fault_may_take_several_places() {
+    let fault = Fault::parse("a", &format!("{GOOD}replace:\neven\nwith:\nodd\n")).unwrap();
+    assert_eq!(
+        fault.plant("fn even() {\n    n % 2\n        == 0\n").unwrap(),
+        "fn odd() {\n    n % 5\n        == 0\n"
+    );
+    assert!(fault.plant("fn even() {}").is_err() && fault.plant("n % 2\n        == 0").is_err());
 }
 
 #[test]

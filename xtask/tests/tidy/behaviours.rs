@@ -1,6 +1,8 @@
-//! The table of behaviours names tests that exist.
+//! The table of behaviours is whole, and names tests and faults that exist.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use xtask::fault::{Fault, Proof};
 
 use crate::source::{is_word_character, occurrences};
 use crate::tree::Tree;
@@ -13,12 +15,22 @@ pub(crate) struct Report {
     pub(crate) findings: Vec<String>,
 }
 
-/// Reads rows of the form `| N | behaviour | proved by | planted fault |`.
+/// How many behaviours there are.
+pub(crate) const ALL: u32 = 280;
+
+/// Reads rows of the form `| N | behaviour | proved by | planted fault |`, of which there is one for each number.
 ///
-/// "Proved by" is a list of tests and laws in backticks, or `does not apply: reason`.
-pub(crate) fn check(tree: &Tree, page: &str) -> Report {
+/// "Proved by" is a list of tests and laws in backticks, or `does not apply: reason`. "Planted fault" is a list
+/// of faults of stores, `Fault::…`, and of files below `xtask/planted`, which make one of the row's tests fail.
+pub(crate) fn check(tree: &Tree, page: &str, all: u32) -> Report {
     let functions = functions(tree);
     let mut report = Report { rows: 0, not_applicable: 0, findings: Vec::new() };
+    let planted = Fault::all(&tree.root).unwrap_or_else(|error| {
+        report.findings.push(error.to_string());
+        Vec::new()
+    });
+    let known = Known::of(tree, &planted);
+    let mut named = BTreeSet::new();
     let mut numbers = BTreeSet::new();
     for line in page.lines() {
         let cells: Vec<&str> = cells(line);
@@ -41,21 +53,68 @@ pub(crate) fn check(tree: &Tree, page: &str) -> Report {
             }
             continue;
         }
-        let names: Vec<&str> = proof.split('`').skip(1).step_by(2).collect();
-        if names.is_empty() {
+        let proofs: Vec<&str> =
+            spans(proof).map(|name| name.rsplit("::").next().unwrap_or_default()).collect();
+        if proofs.is_empty() {
             find("proved by nothing");
         }
-        let unknown =
-            names.iter().filter(|name| !functions.contains(name.rsplit("::").next().unwrap_or_default()));
+        let unknown = proofs.iter().filter(|name| !functions.contains(*name));
         unknown.for_each(|name| find(&format!("no test or law is called `{name}`")));
-        if fault.is_empty() {
+        if spans(fault).next().is_none() {
             find("no planted fault");
         }
+        for name in spans(fault) {
+            match known.failing(name) {
+                None => find(&format!("no fault is called `{name}`")),
+                Some(tests) if !tests.is_empty() && !proofs.iter().any(|proof| tests.contains(proof)) => {
+                    find(&format!("`{name}` fails none of its tests"));
+                }
+                Some(_) => _ = named.insert(name),
+            }
+        }
     }
-    if report.rows == 0 {
-        report.findings.push("no rows".to_owned());
-    }
+    let missing = (1..=all).filter(|number| !numbers.contains(number));
+    report.findings.extend(missing.map(|number| format!("behaviour {number}: not in the table")));
+    let beyond = numbers.iter().filter(|number| !(1..=all).contains(*number));
+    report.findings.extend(beyond.map(|number| format!("behaviour {number}: there are only {all}")));
+    let idle = planted.iter().map(Fault::name).filter(|name| !named.contains(name));
+    report.findings.extend(idle.map(|name| format!("{name}.fault: no behaviour names it")));
     report
+}
+
+/// What the last column can name.
+struct Known<'a> {
+    /// The faults of files, and the tests that they make fail.
+    planted: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    /// The faults of stores: the suite of the laws itself demands that they are found.
+    of_stores: BTreeSet<String>,
+}
+
+impl<'a> Known<'a> {
+    fn of(tree: &Tree, planted: &'a [Fault]) -> Self {
+        let tests = |fault: &'a Fault| fault.fails().iter().map(Proof::function).collect();
+        let planted = planted.iter().map(|fault| (fault.name(), tests(fault))).collect();
+        let mut of_stores = BTreeSet::new();
+        for file in tree.sources("cloakroom-conformance").filter(|file| file.path.ends_with("/fault.rs")) {
+            for name in ["Fault", "IndexFault"] {
+                let list = file.views.code.split(&format!(" {name} {{")).nth(1);
+                let list = list.and_then(|rest| rest.split('}').next()).unwrap_or_default();
+                of_stores.extend(list.split_whitespace().map(|fault| format!("{name}::{fault}")));
+            }
+        }
+        Self { planted, of_stores }
+    }
+
+    /// The tests that a fault makes fail, as far as they are listed with it; `None` if there is no such fault.
+    fn failing(&self, name: &str) -> Option<BTreeSet<&'a str>> {
+        let of_store = self.of_stores.contains(name).then(BTreeSet::new);
+        self.planted.get(name).cloned().or(of_store)
+    }
+}
+
+/// The names in backticks.
+fn spans(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
 }
 
 /// The cells of a table's row; a `\|` or a bar in backticks is part of a cell.
@@ -80,7 +139,7 @@ fn cells(line: &str) -> Vec<&str> {
 }
 
 /// The names of all functions in the tree.
-fn functions(tree: &Tree) -> BTreeSet<&str> {
+pub(crate) fn functions(tree: &Tree) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     for file in tree.files() {
         let code = &file.views.code;
@@ -92,27 +151,58 @@ fn functions(tree: &Tree) -> BTreeSet<&str> {
 
 #[test]
 fn defects_of_the_table_are_found() {
+    let fault =
+        "# W.\nfile: crates/a/src/lib.rs\nfails: -p a --test it coats_come_back\nreplace:\na\nwith:\nb\n";
     let planted = crate::planted::Planted::new()
         .member("crates/a")
-        .file("crates/a/tests/it.rs", "#[test] fn coats_come_back() {}\n// fn hats_come_back\n");
+        .member("crates/cloakroom-conformance")
+        .file("crates/a/tests/it.rs", "#[test] fn coats_come_back() {}\n// fn hats_come_back\nfn shoes() {}")
+        .file(
+            "crates/cloakroom-conformance/tests/it/fault.rs",
+            "faults! { /// D.\n Fault { Burns // C.\n Tears } }",
+        )
+        .file("xtask/planted/loses-coats.fault", fault);
     let tree = planted.tree();
-    let found = |row: &str| check(&tree, row).findings.len();
+    let found = |row: &str| check(&tree, row, 1).findings;
     let head = "| N | behaviour | proved by | planted fault |\n|---|---|---|---|\n";
-    let good = format!("{head}| 1 | b | `coats_come_back` | c |\n| 2 | b | does not apply: no hats | |\n");
-    let report = check(&tree, &good);
+    let good = "| 1 | b | `coats_come_back` | `loses-coats` |";
+    let report = check(&tree, &format!("{head}{good}\n| 2 | b | does not apply: no hats | |\n"), 2);
     assert_eq!(
         (report.rows, report.not_applicable, report.findings.len()),
         (2, 1, 0),
         "{:?}",
         report.findings
     );
-    assert_eq!(found("| 1 | b | `hats_come_back` | c |"), 1);
-    assert_eq!(found("| 1 | b | `laws::coats_come_back`, `a \\| b` | c |"), 1);
-    assert_eq!(found("| 1 | `b|c` | `coats_come_back` | d |"), 0);
-    assert_eq!(found("| 1 | b | | c |"), 1);
-    assert_eq!(found("| 1 | b | `coats_come_back` | |"), 1);
-    assert_eq!(found("| 1 | b | does not apply: | |"), 1);
-    assert_eq!(found("| 1 | b | `coats_come_back` |"), 1);
-    assert_eq!(found("| 1 | b | `coats_come_back` | c |\n| 1 | d | `coats_come_back` | e |"), 1);
-    assert_eq!(found("nothing"), 1);
+    for (row, says) in [
+        (
+            "| 1 | b | `hats_come_back`, `coats_come_back` | `loses-coats` |",
+            "no test or law is called `hats_come_back`",
+        ),
+        ("| 1 | b | `laws::coats_come_back`, `a \\| b` | `loses-coats` |", "no test or law is called `a"),
+        ("| 1 | b | | `loses-coats` |", "proved by nothing"),
+        ("| 1 | b | `coats_come_back` | |", "no planted fault"),
+        ("| 1 | b | `coats_come_back` | loses-coats |", "no planted fault"),
+        (
+            "| 1 | b | `coats_come_back` | `loses-coats`, `Fault::Melts` |",
+            "no fault is called `Fault::Melts`",
+        ),
+        ("| 1 | b | `coats_come_back` | `loses-coats`, `C` |", "no fault is called `C`"),
+        (
+            "| 1 | b | `coats_come_back` | `Fault::Burns`, `Fault::Tears` |",
+            "loses-coats.fault: no behaviour names it",
+        ),
+        ("| 1 | b | `shoes` | `loses-coats` |", "`loses-coats` fails none of its tests"),
+        ("| 1 | b | does not apply: | |", "for no reason"),
+        ("| 1 | b | `coats_come_back` |", "not four columns"),
+        ("nothing", "behaviour 1: not in the table"),
+        (&format!("{good}\n| 2 | b | does not apply: no hats | |"), "behaviour 2: there are only 1"),
+        (&format!("{good}\n{good}"), "listed twice"),
+    ] {
+        let findings = found(row);
+        assert!(findings.iter().any(|finding| finding.contains(says)), "{row}: {findings:?}");
+    }
+    assert_eq!(
+        found("| 1 | `b|c` | `coats_come_back` | `loses-coats`, `Fault::Tears` |"),
+        Vec::<String>::new()
+    );
 }
