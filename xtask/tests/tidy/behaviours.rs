@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use xtask::fault::{Fault, Proof};
+use xtask::fault::Fault;
 
 use crate::source::{is_word_character, occurrences};
 use crate::tree::Tree;
@@ -66,7 +66,7 @@ pub(crate) fn check(tree: &Tree, page: &str, all: u32) -> Report {
         for name in spans(fault) {
             match known.failing(name) {
                 None => find(&format!("no fault is called `{name}`")),
-                Some(tests) if !tests.is_empty() && !proofs.iter().any(|proof| tests.contains(proof)) => {
+                Some(tests) if !proofs.iter().any(|proof| tests.contains(*proof)) => {
                     find(&format!("`{name}` fails none of its tests"));
                 }
                 Some(_) => _ = named.insert(name),
@@ -82,34 +82,45 @@ pub(crate) fn check(tree: &Tree, page: &str, all: u32) -> Report {
     report
 }
 
-/// What the last column can name.
-struct Known<'a> {
-    /// The faults of files, and the tests that they make fail.
-    planted: BTreeMap<&'a str, BTreeSet<&'a str>>,
-    /// The faults of stores: the suite of the laws itself demands that they are found.
-    of_stores: BTreeSet<String>,
-}
+/// What the last column can name, and the tests that each fault makes fail.
+struct Known(BTreeMap<String, BTreeSet<String>>);
 
-impl<'a> Known<'a> {
-    fn of(tree: &Tree, planted: &'a [Fault]) -> Self {
-        let tests = |fault: &'a Fault| fault.fails().iter().map(Proof::function).collect();
-        let planted = planted.iter().map(|fault| (fault.name(), tests(fault))).collect();
-        let mut of_stores = BTreeSet::new();
-        for file in tree.sources("cloakroom-conformance").filter(|file| file.path.ends_with("/fault.rs")) {
-            for name in ["Fault", "IndexFault"] {
-                let list = file.views.code.split(&format!(" {name} {{")).nth(1);
-                let list = list.and_then(|rest| rest.split('}').next()).unwrap_or_default();
-                of_stores.extend(list.split_whitespace().map(|fault| format!("{name}::{fault}")));
+impl Known {
+    fn of(tree: &Tree, planted: &[Fault]) -> Self {
+        let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for fault in planted {
+            let tests = fault.fails().iter().map(|proof| proof.function().to_owned());
+            known.insert(fault.name().to_owned(), tests.collect());
+        }
+        // The suite of the laws itself demands that they are found.
+        for file in tree.sources("cloakroom-conformance") {
+            let kind = match file.path.rsplit('/').next() {
+                Some("faults.rs") => "Fault",
+                Some("index_faults.rs") => "IndexFault",
+                _ => continue,
+            };
+            for (law, faults) in pairs(&file.text) {
+                let faults = faults.split(',').map(str::trim).filter(|fault| !fault.is_empty());
+                for fault in faults.map(|fault| format!("{kind}::{fault}")) {
+                    known.entry(fault).or_default().insert(law.to_owned());
+                }
             }
         }
-        Self { planted, of_stores }
+        Self(known)
     }
 
-    /// The tests that a fault makes fail, as far as they are listed with it; `None` if there is no such fault.
-    fn failing(&self, name: &str) -> Option<BTreeSet<&'a str>> {
-        let of_store = self.of_stores.contains(name).then(BTreeSet::new);
-        self.planted.get(name).cloned().or(of_store)
+    fn failing(&self, name: &str) -> Option<&BTreeSet<String>> {
+        self.0.get(name)
     }
+}
+
+/// The laws of a table and their faults: `("law", &[One, Other]),`.
+fn pairs(source: &str) -> impl Iterator<Item = (&str, &str)> {
+    let rows = source.split("TABLE").nth(1).and_then(|rest| rest.split("];").next()).unwrap_or_default();
+    rows.split("&[").zip(rows.split("&[").skip(1)).filter_map(|(before, after)| {
+        let law = before.rsplit('"').nth(1)?;
+        Some((law, after.split(']').next()?))
+    })
 }
 
 /// The names in backticks.
@@ -158,8 +169,8 @@ fn defects_of_the_table_are_found() {
         .member("crates/cloakroom-conformance")
         .file("crates/a/tests/it.rs", "#[test] fn coats_come_back() {}\n// fn hats_come_back\nfn shoes() {}")
         .file(
-            "crates/cloakroom-conformance/tests/it/fault.rs",
-            "faults! { /// D.\n Fault { Burns // C.\n Tears } }",
+            "crates/cloakroom-conformance/tests/it/faults.rs",
+            "TABLE: &[(&str, &[Fault])] = &[\n (\"shoes\", &[Tears]),\n (\n \"coats_come_back\", &[\n Burns,\n Tears, ]),\n ];\nlet x = (\"no\", &[More]);",
         )
         .file("xtask/planted/loses-coats.fault", fault);
     let tree = planted.tree();
@@ -192,6 +203,8 @@ fn defects_of_the_table_are_found() {
             "loses-coats.fault: no behaviour names it",
         ),
         ("| 1 | b | `shoes` | `loses-coats` |", "`loses-coats` fails none of its tests"),
+        ("| 1 | b | `shoes` | `Fault::Burns`, `Fault::Tears` |", "`Fault::Burns` fails none of its tests"),
+        ("| 1 | b | `shoes` | `Fault::More` |", "no fault is called `Fault::More`"),
         ("| 1 | b | does not apply: | |", "for no reason"),
         ("| 1 | b | `coats_come_back` |", "not four columns"),
         ("nothing", "behaviour 1: not in the table"),
