@@ -76,6 +76,12 @@ impl Keys {
         seal::open(&self.keys, self.binding(purpose, context), envelope)
     }
 
+    /// Whether `envelope` claims to be sealed under the key that writes.
+    #[must_use]
+    pub fn is_current(&self, envelope: &[u8]) -> bool {
+        seal::key_id(envelope) == Some(&self.writing().id)
+    }
+
     /// Writes the token of a session, in [`TOKEN_LEN`](crate::TOKEN_LEN) characters that a cookie may hold
     /// unquoted, signed under the key that writes and bound to `cookie_name`.
     ///

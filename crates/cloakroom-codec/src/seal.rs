@@ -108,6 +108,11 @@ pub(crate) fn open(
     Ok(plaintext)
 }
 
+/// The id of the key that an envelope claims to be sealed under.
+pub(crate) fn key_id(envelope: &[u8]) -> Option<&KeyId> {
+    envelope.get(2..)?.first_chunk()
+}
+
 struct Parts<'a> {
     version: u8,
     purpose: u8,

@@ -142,7 +142,7 @@ impl Change {
 
     /// Whether the handler only read, and the write is our own business.
     pub(crate) const fn is_upkeep(&self) -> bool {
-        matches!(self, Self::TakeFlashes { .. } | Self::Unchanged { .. })
+        matches!(self, Self::TakeFlashes { .. })
     }
 
     /// Whether it starts a new session for a visitor whose token was rotated away.

@@ -5,8 +5,6 @@ mod write;
 
 use std::time::Duration;
 
-use cloakroom_codec::TokenKey;
-
 use self::write::{Write, rebase};
 use crate::change::Change;
 use crate::error::{Error, ErrorKind, Result};
@@ -91,11 +89,6 @@ fn due(manager: &Inner, live: &mut Live) -> Due {
         Place::Nowhere(_) if live.has_changes() && has_content(live.seen()) => Due::Write,
         Place::Nowhere(_) => Due::Nothing,
         Place::Stored(stored) => {
-            if live.reach == Reach::Request
-                && (stored.presented == Presented::Predecessor || stored.token_key == TokenKey::Old)
-            {
-                live.news = News::Token;
-            }
             if live.has_changes()
                 || secret_upkeep(manager, live.reach, stored, &live.base) != SecretUpkeep::None
             {
@@ -103,7 +96,9 @@ fn due(manager: &Inner, live: &mut Live) -> Due {
             }
             let wanted = manager.ttl(&live.base).unwrap_or_default();
             let idle = Duration::from_millis(live.base.idle);
-            if wanted.saturating_sub(stored.ttl) > manager.expiry.touch_interval(idle) {
+            let left = stored.ttl.saturating_sub(manager.clock.monotonic().saturating_sub(stored.read_at));
+            if is_token_due(live, stored) || wanted.saturating_sub(left) > manager.expiry.touch_interval(idle)
+            {
                 return Due::Touch(stored.clone(), wanted);
             }
             Due::Nothing
@@ -111,16 +106,32 @@ fn due(manager: &Inner, live: &mut Live) -> Due {
     }
 }
 
+/// Whether the client came with the secret from before a renewal, and must be given the newest again.
+///
+/// Only together with a store call that finds the session as it was loaded: the token of a session that was
+/// rotated meanwhile would take the place of the rotation's.
+fn is_token_due(live: &Live, stored: &Stored) -> bool {
+    live.reach == Reach::Request && stored.presented == Presented::Predecessor && live.news == News::None
+}
+
 async fn write(shared: &Shared, mut work: Box<Write<'_>>) -> Result<()> {
     let asked = work.is_asked_for();
     match work.run().await {
         Ok(()) => {
+            let replaced = work.replaced();
             drop(work);
             rebase(shared);
+            if let Some((key, before)) = replaced {
+                let after = shared.live().base.clone();
+                index::leave(&shared.manager, &key, &before, &after).await;
+            }
             Ok(())
         }
-        Err(_) if !asked => {
+        Err(error) if !asked => {
             work.give_up();
+            if error.kind() == ErrorKind::Ended {
+                shared.live().news = News::None;
+            }
             shared.manager.events.emit(SessionEventKind::UpkeepFailed, None);
             Ok(())
         }
@@ -130,7 +141,11 @@ async fn write(shared: &Shared, mut work: Box<Write<'_>>) -> Result<()> {
                 work.give_up();
             }
             if error.kind() == ErrorKind::Ended {
-                shared.live().phase = Phase::Ended;
+                let mut live = shared.live();
+                live.phase = Phase::Ended;
+                // Whatever there was to tell is about a session that is over.
+                live.news = News::None;
+                drop(live);
                 shared.manager.events.emit(SessionEventKind::WriteRefused, None);
             }
             Err(error)
@@ -140,7 +155,7 @@ async fn write(shared: &Shared, mut work: Box<Write<'_>>) -> Result<()> {
 
 async fn delete(shared: &Shared, key: &StoreKey) -> Result<()> {
     let manager = &shared.manager;
-    let ends_at = manager.clock.monotonic() + manager.deadline;
+    let ends_at = manager.clock.monotonic().saturating_add(manager.deadline);
     let mut tries = 0;
     let answer = loop {
         match manager.store().delete(key).await {
@@ -161,15 +176,24 @@ async fn delete(shared: &Shared, key: &StoreKey) -> Result<()> {
     live.phase = Phase::LoggedOut(Deletion::Done);
     live.news = if live.reach == Reach::Request { News::Removal } else { News::None };
     live.draft = None;
-    live.changes.clear();
+    live.attempt = None;
+    // Their closures are the application's, and so is what runs when they go.
+    let changes = std::mem::take(&mut live.changes);
+    drop(live);
+    drop(changes);
     Ok(())
 }
 
 async fn touch(shared: &Shared, stored: &Stored, ttl: Duration) {
     match shared.manager.store().touch(&stored.key, stored.version, ttl).await {
         Ok(Touched::Touched) => {
-            if let Place::Stored(stored) = &mut shared.live().place {
-                stored.ttl = ttl;
+            let mut live = shared.live();
+            if is_token_due(&live, stored) {
+                live.news = News::Token;
+            }
+            if let Place::Stored(stored) = &mut live.place {
+                stored.ttl = stored.ttl.max(ttl);
+                stored.read_at = shared.manager.clock.monotonic();
             }
         }
         // Somebody else just wrote or ended it: either is as good as a touch.

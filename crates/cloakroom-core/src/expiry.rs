@@ -54,7 +54,8 @@ impl Expiry {
 
     /// How much of its time to live must have gone before a use of the session is written.
     pub(crate) fn touch_interval(&self, idle: Duration) -> Duration {
-        self.touch.unwrap_or_else(|| (idle / 10).min(LONGEST_TOUCH_INTERVAL))
+        // One session's own idle time may be shorter than the interval of all.
+        self.touch.filter(|touch| *touch < idle).unwrap_or_else(|| (idle / 10).min(LONGEST_TOUCH_INTERVAL))
     }
 
     pub(crate) fn check(&self) -> Result<()> {

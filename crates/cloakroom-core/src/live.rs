@@ -54,6 +54,8 @@ pub(crate) struct Live {
     pub(crate) fresh_secret: Option<Arc<Secret>>,
     /// The last write whose answer is not known, and how many changes it held.
     pub(crate) attempt: Option<(Version, usize)>,
+    /// The draft is not `base` with all `changes` any more: the next commit replays them first.
+    pub(crate) must_replay: bool,
     pub(crate) phase: Phase,
     pub(crate) reach: Reach,
     pub(crate) news: News,
@@ -88,10 +90,14 @@ pub(crate) struct Stored {
     pub(crate) secret: Option<Secret>,
     pub(crate) key: StoreKey,
     pub(crate) version: Version,
-    /// What was left to live, when the record was read.
+    /// What was left to live, when the record was read or written.
     pub(crate) ttl: Duration,
+    /// When that was, on the monotonic clock.
+    pub(crate) read_at: Duration,
     pub(crate) presented: Presented,
     pub(crate) token_key: TokenKey,
+    /// Which key the record is sealed under.
+    pub(crate) record_key: TokenKey,
 }
 
 /// Which secret the request came with.
@@ -155,6 +161,7 @@ impl Live {
             changes: Vec::new(),
             fresh_secret: None,
             attempt: None,
+            must_replay: false,
             phase: Phase::Open,
             reach: Reach::Request,
             news: News::None,
@@ -200,7 +207,11 @@ impl Live {
 
     /// Whether a commit would store anything that the handler asked for.
     pub(crate) fn has_changes(&self) -> bool {
-        self.fresh_secret.is_some() || self.draft.as_ref().is_some_and(|draft| differs(draft, &self.base))
+        self.fresh_secret.is_some()
+            || self.must_replay
+            // The store may hold what was since taken back.
+            || self.attempt.is_some()
+            || self.draft.as_ref().is_some_and(|draft| differs(draft, &self.base))
     }
 }
 

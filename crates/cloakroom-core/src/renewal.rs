@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_codec::{Predecessor, State};
+use cloakroom_codec::{Predecessor, State, TokenKey};
 
 use crate::error::{Error, Result};
 use crate::live::{Presented, Reach, Stored};
@@ -87,23 +87,31 @@ pub(crate) enum SecretUpkeep {
     BeginGrace,
     /// It is time for another secret.
     Renew,
+    /// Token or record are under a key that no longer writes, and old keys must become free to go.
+    Reseal,
 }
 
 pub(crate) fn secret_upkeep(manager: &Inner, reach: Reach, stored: &Stored, state: &State) -> SecretUpkeep {
-    if reach == Reach::Detached || stored.presented == Presented::Predecessor {
+    if reach == Reach::Detached {
         return SecretUpkeep::None;
     }
-    let Some(renewal) = manager.renewal else { return SecretUpkeep::None };
+    let is_sealed_anew = stored.token_key == TokenKey::Writing && stored.record_key == TokenKey::Writing;
+    let otherwise = if is_sealed_anew { SecretUpkeep::None } else { SecretUpkeep::Reseal };
+    if stored.presented == Presented::Predecessor {
+        return otherwise;
+    }
     let now = manager.now();
     match &state.predecessor {
+        // Also where renewals were turned off since: no old secret is good for ever.
         Some(Predecessor { grace_ends: None, .. }) => return SecretUpkeep::BeginGrace,
-        Some(Predecessor { grace_ends: Some(ends), .. }) if now < *ends => return SecretUpkeep::None,
+        Some(Predecessor { grace_ends: Some(ends), .. }) if now < *ends => return otherwise,
         _ => {}
     }
+    let Some(renewal) = manager.renewal else { return otherwise };
     let last = [Some(state.created_at), state.rotated_at, state.renewed_at].into_iter().flatten().max();
     if now.saturating_sub(last.unwrap_or(now)) >= millis(renewal.period()) {
         SecretUpkeep::Renew
     } else {
-        SecretUpkeep::None
+        otherwise
     }
 }

@@ -27,6 +27,10 @@ use crate::store::PublicHandle;
 /// [`ErrorKind::Committed`] once the response has begun, and with [`ErrorKind::LoggedOut`] after
 /// [`logout`](Self::logout).
 ///
+/// A handler that panics while it holds its session stores nothing, even if a layer inside the session's
+/// catches the panic. One that gave its session away before it panicked cannot be told from one that
+/// ended well, if such a layer makes a response of it.
+///
 /// ```
 /// use cloakroom_core::{Key, Session};
 ///
@@ -208,7 +212,7 @@ impl Session {
     }
 
     /// Lets the commit fail with `409 session ended` if another request changes this value meanwhile, for
-    /// decisions that rest on it.
+    /// decisions that rest on it. It guards the other changes of this request; alone it asks nothing.
     pub fn require_unchanged(&self, key: impl AsRef<str>) {
         let mut live = self.0.live();
         let seen = live.seen().values.get(key.as_ref());
@@ -221,7 +225,9 @@ impl Session {
     ///
     /// Those of [`set`](Self::set).
     pub fn flash<T: Serialize + ?Sized>(&self, message: &T) -> Result<()> {
-        let message = self.encode(message)?;
+        // A number of its own tells it from an equal message of another request.
+        let number = u64::from_be_bytes(cloakroom_codec::random_array()?);
+        let message = self.encode(&(number, message))?;
         let mut live = self.0.live();
         live.check_open()?;
         live.note(Change::Flash { message });
@@ -236,17 +242,26 @@ impl Session {
     ///
     /// [`ErrorKind::Value`] if one of them does not have the type `T`; all of them stay then.
     pub fn take_flashes<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
-        let taken = {
-            let live = self.0.live();
-            if live.is_over() { Vec::new() } else { live.seen().flashes.clone() }
-        };
-        let messages = taken.iter().map(Value::decode).collect::<Result<Vec<T>, _>>()?;
-        if !taken.is_empty() {
+        loop {
+            let taken = {
+                let live = self.0.live();
+                if live.is_over() { Vec::new() } else { live.seen().flashes.clone() }
+            };
+            if taken.is_empty() {
+                return Ok(Vec::new());
+            }
+            let messages = taken
+                .iter()
+                .map(|message| message.decode::<(u64, T)>().map(|(_, message)| message))
+                .collect::<Result<Vec<T>, _>>()?;
             let mut live = self.0.live();
             live.check_open()?;
-            live.note(Change::TakeFlashes { taken });
+            // Another handle of this request may have been quicker.
+            if live.seen().flashes == taken {
+                live.note(Change::TakeFlashes { taken });
+                return Ok(messages);
+            }
         }
-        Ok(messages)
     }
 
     /// Whether the request came without a session.

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_lock::OnceCell;
-use cloakroom_codec::{Flags, Handle, Purpose, Secret, SecretHash, State, Token};
+use cloakroom_codec::{Flags, Handle, Purpose, Secret, SecretHash, State, Token, TokenKey};
 
 use crate::cache::CacheRule;
 use crate::commit::commit;
@@ -44,11 +45,13 @@ struct Shelf {
     manager: Arc<Inner>,
     token: Option<Token>,
     session: OnceCell<Result<Session>>,
+    /// Somebody asked for the session, even if the load was dropped.
+    asked: AtomicBool,
 }
 
 impl Visit {
     pub(crate) fn new(manager: Arc<Inner>, token: Option<Token>) -> Self {
-        Self(Arc::new(Shelf { manager, token, session: OnceCell::new() }))
+        Self(Arc::new(Shelf { manager, token, session: OnceCell::new(), asked: AtomicBool::new(false) }))
     }
 
     /// The session of this request. The first call loads it, later ones share what it found.
@@ -64,6 +67,7 @@ impl Visit {
     ///
     /// A dropped call loads nothing; the next one begins again.
     pub async fn session(&self) -> Result<Session> {
+        self.0.asked.store(true, Ordering::Relaxed);
         self.0.session.get_or_init(|| self.load()).await.clone()
     }
 
@@ -87,6 +91,7 @@ impl Visit {
     pub async fn commit(&self) -> Reply {
         let manager = &self.0.manager;
         match self.0.session.get() {
+            None if self.0.asked.load(Ordering::Relaxed) => reply(manager, None, CacheRule::NoStore),
             None => Reply::untouched(manager.events.clone()),
             Some(Err(_)) => reply(manager, None, CacheRule::NoStore),
             Some(Ok(session)) => close(session.shared()).await,
@@ -136,8 +141,10 @@ impl Inner {
                     handle: token.handle,
                     secret,
                     key,
+                    record_key: self.record_key(&record),
                     version: record.version,
                     ttl: record.ttl,
+                    read_at: self.clock.monotonic(),
                     presented,
                     token_key: token.key,
                 };
@@ -184,6 +191,10 @@ impl Inner {
         Ok(Some((record, state)))
     }
 
+    pub(crate) fn record_key(&self, record: &Record) -> TokenKey {
+        if self.keys.is_current(&record.payload) { TokenKey::Writing } else { TokenKey::Old }
+    }
+
     fn open(&self, key: &StoreKey, payload: &[u8]) -> Result<State, cloakroom_codec::Error> {
         State::decode(self.keys.open(Purpose::Record, key.as_bytes(), payload)?)
     }
@@ -219,7 +230,7 @@ impl Inner {
         handle: Handle,
         secret: Option<Secret>,
         generation: u64,
-        token_key: cloakroom_codec::TokenKey,
+        token_key: TokenKey,
     ) -> Result<Live> {
         let key = self.store_key(&handle);
         match self.read(&key).await? {
@@ -228,8 +239,10 @@ impl Inner {
                     handle,
                     secret,
                     key,
+                    record_key: self.record_key(&record),
                     version: record.version,
                     ttl: record.ttl,
+                    read_at: self.clock.monotonic(),
                     presented: Presented::Current,
                     token_key,
                 };
@@ -322,8 +335,10 @@ pub(crate) fn lifetime(state: &State) -> CookieLifetime {
 }
 
 fn log_failure(what: &'static str, error: &Error) {
-    let cause = std::error::Error::source(error).map(ToString::to_string);
-    tracing::error!(target: "cloakroom", %error, cause, "the {what} of a session failed");
+    let first = std::error::Error::source(error);
+    let causes: Vec<String> =
+        std::iter::successors(first, |error| error.source()).map(ToString::to_string).collect();
+    tracing::error!(target: "cloakroom", %error, cause = causes.join(": "), "the {what} of a session failed");
 }
 
 /// For how long a write with a token that was just rotated away is refused instead of starting anew.

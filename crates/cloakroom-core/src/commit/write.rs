@@ -32,9 +32,12 @@ pub(super) struct Write<'s> {
     attempt: Option<(Version, usize)>,
     /// Some write of ours may be in place without our knowing.
     unsure: bool,
+    must_replay: bool,
     conflicts: u32,
     ends_at: Duration,
     settled: bool,
+    /// The state that was replaced.
+    replaced: Option<(StoreKey, State)>,
 }
 
 /// A state made ready for the store.
@@ -62,9 +65,11 @@ impl<'s> Write<'s> {
             unsure: live.attempt.is_some(),
             earlier: live.attempt.take(),
             attempt: None,
+            must_replay: mem::take(&mut live.must_replay),
             conflicts: 0,
-            ends_at: shared.manager.clock.monotonic() + shared.manager.deadline,
+            ends_at: shared.manager.clock.monotonic().saturating_add(shared.manager.deadline),
             settled: false,
+            replaced: None,
         })
     }
 
@@ -78,6 +83,10 @@ impl<'s> Write<'s> {
     }
 
     pub(super) async fn run(&mut self) -> Result<()> {
+        if self.must_replay {
+            self.draft = self.base.clone();
+            self.replay()?;
+        }
         loop {
             match self.target.clone() {
                 None => return self.create().await,
@@ -92,7 +101,8 @@ impl<'s> Write<'s> {
 
     /// Whether these changes may be tried again later without doing them twice.
     pub(super) fn may_be_tried_again(&self, error: &Error) -> bool {
-        error.is_transient() && (!self.unsure || self.attempt.is_some())
+        // A record under a handle that nobody was told is no obstacle.
+        error.is_transient() && (!self.unsure || self.attempt.is_some() || self.target.is_none())
     }
 
     async fn create(&mut self) -> Result<()> {
@@ -133,7 +143,8 @@ impl<'s> Write<'s> {
 
     async fn replace(&mut self, stored: Stored) -> Result<Progress> {
         let sealed = self.seal_replacement(&stored)?;
-        index::enter(self.manager(), &stored.key, Some(&self.base), &sealed.state).await?;
+        let before = (stored.record_key == TokenKey::Writing).then_some(&self.base);
+        index::enter(self.manager(), &stored.key, before, &sealed.state).await?;
         let mut tries = 0;
         let mut sent = false;
         let answer = loop {
@@ -157,7 +168,7 @@ impl<'s> Write<'s> {
                 if self.conflicts > 0 {
                     self.manager().emit(SessionEventKind::ConflictReplayed(self.conflicts), &stored.key);
                 }
-                index::leave(self.manager(), &stored.key, &self.base, &sealed.state).await;
+                self.replaced = Some((stored.key, self.base.clone()));
                 self.settle(stored.handle, stored.key, sealed);
                 Ok(Progress::Done)
             }
@@ -178,13 +189,15 @@ impl<'s> Write<'s> {
         let Some((record, latest)) = manager.read(&stored.key).await? else {
             return Err(Error::new(ErrorKind::Ended));
         };
+        let mut arrived = false;
         if let Some((_, held)) = self.earlier.take_if(|(version, _)| *version == record.version) {
             // A commit that was cut short did reach the store: its changes are done.
             self.changes.drain(..held.min(self.changes.len()));
-            let arrived = |secret: &Arc<Secret>| {
+            arrived = true;
+            let is_in_place = |secret: &Arc<Secret>| {
                 manager.keys.secret_hash(&stored.handle, secret).matches(&latest.secret_hash)
             };
-            if let Some(secret) = self.fresh_secret.take_if(|secret| arrived(secret)) {
+            if let Some(secret) = self.fresh_secret.take_if(|secret| is_in_place(secret)) {
                 stored.secret = Some(Secret::clone(&secret));
                 stored.presented = Presented::Current;
                 let mut live = self.shared.live();
@@ -197,28 +210,35 @@ impl<'s> Write<'s> {
         } else if self.unsure && !self.changes.iter().all(Change::is_repeatable) {
             return Err(Error::new(ErrorKind::OutcomeUnknown));
         }
-        let mut draft = latest.clone();
-        for change in &mut self.changes {
-            match change.replay(&mut draft) {
-                Ok(()) => {}
-                Err(Stopped::Overtaken) => return Err(self.ended_or_unknown()),
-                Err(Stopped::Failed(error)) => return Err(error),
-            }
-        }
         stored.version = record.version;
         stored.ttl = record.ttl;
+        stored.read_at = manager.clock.monotonic();
+        stored.record_key = manager.record_key(&record);
         let was_renewed =
             latest.generation == self.base.generation && !latest.secret_hash.matches(&self.base.secret_hash);
-        if was_renewed && stored.presented == Presented::Current {
-            // By another request with the same token: both tell the client the same new one.
+        if was_renewed {
+            // By another request with the same token, or with its successor: all tell the client the newest.
             stored.presented = Presented::Predecessor;
             stored.secret = stored
                 .secret
                 .as_ref()
                 .and_then(|old| manager.keys.renew_matching(&stored.handle, old, &latest.secret_hash));
         }
+        if arrived {
+            // What is known by now outlives this commit, should it be cut short.
+            let mut live = self.shared.live();
+            let longer =
+                latest.absolute_deadline != self.base.absolute_deadline || latest.flags != self.base.flags;
+            if longer && live.reach == Reach::Request && manager.transport.is_persistent(lifetime(&latest)) {
+                live.news = News::Token;
+            }
+            live.base = latest.clone();
+            live.place = Place::Stored(stored.clone());
+            self.must_replay = true;
+        }
         self.base = latest;
-        self.draft = draft;
+        self.draft = self.base.clone();
+        self.replay()?;
         let nothing_left = self.fresh_secret.is_none() && !differs(&self.draft, &self.base);
         self.target = Some(stored.clone());
         if nothing_left {
@@ -226,6 +246,23 @@ impl<'s> Write<'s> {
             return Ok(Progress::Done);
         }
         Ok(Progress::Again)
+    }
+
+    /// Does the changes to the draft again.
+    fn replay(&mut self) -> Result<()> {
+        for change in &mut self.changes {
+            match change.replay(&mut self.draft) {
+                Ok(()) => {}
+                Err(Stopped::Overtaken) => return Err(self.ended_or_unknown()),
+                Err(Stopped::Failed(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// What the index of principals must forget.
+    pub(super) fn replaced(&mut self) -> Option<(StoreKey, State)> {
+        self.replaced.take()
     }
 
     fn ended_or_unknown(&self) -> Error {
@@ -271,7 +308,7 @@ impl<'s> Write<'s> {
                 }
                 _ => {}
             }
-            if stored.presented == Presented::Predecessor {
+            if stored.presented == Presented::Predecessor || stored.token_key == TokenKey::Old {
                 news = News::Token;
             }
             let longer =
@@ -293,7 +330,9 @@ impl<'s> Write<'s> {
     ) -> Result<Sealed> {
         let manager = self.manager();
         let Some(ttl) = manager.ttl(&state) else {
-            manager.emit(SessionEventKind::Ended(EndReason::Absolute), key);
+            if manager.now() >= self.base.absolute_deadline {
+                manager.emit(SessionEventKind::Ended(EndReason::Absolute), key);
+            }
             return Err(Error::new(ErrorKind::Ended));
         };
         state.revision = self.base.revision.wrapping_add(1);
@@ -338,8 +377,10 @@ impl<'s> Write<'s> {
                 key,
                 version: sealed.record.version,
                 ttl: sealed.record.ttl,
+                read_at: manager.clock.monotonic(),
                 presented,
                 token_key: TokenKey::Writing,
+                record_key: TokenKey::Writing,
             });
             live.base = sealed.state;
         }
@@ -379,6 +420,7 @@ impl Drop for Write<'_> {
         let later = mem::replace(&mut live.changes, mem::take(&mut self.changes));
         live.changes.extend(later);
         live.attempt = self.attempt.or(self.earlier);
+        live.must_replay |= self.must_replay;
     }
 }
 
@@ -396,14 +438,16 @@ pub(super) fn rebase(shared: &Shared) {
             let mut live = shared.live();
             if live.changes.is_empty() {
                 live.draft = None;
+                live.must_replay = false;
                 return;
             }
             (live.base.clone(), mem::take(&mut live.changes))
         };
         let mut draft = base;
         // What cannot be repeated stays noted, and the next commit's replay tells.
+        let mut failed = false;
         for change in &mut changes {
-            let _ = change.replay(&mut draft);
+            failed |= change.replay(&mut draft).is_err();
         }
         let mut live = shared.live();
         let nothing_new = live.changes.is_empty();
@@ -411,6 +455,7 @@ pub(super) fn rebase(shared: &Shared) {
         live.changes.extend(later);
         if nothing_new {
             live.draft = Some(draft);
+            live.must_replay = failed;
             return;
         }
     }

@@ -96,7 +96,8 @@ impl SessionManagerBuilder {
         self
     }
 
-    /// The time for a load, and again for a commit, with all their attempts: 2 s by default.
+    /// The time after which a commit begins no further attempt: 2 s by default. The store ends each attempt,
+    /// and each load, by a deadline of its own.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self

@@ -68,7 +68,8 @@ impl Session {
     /// Marks the session for deletion; the commit deletes it, and the response takes the client's token away.
     ///
     /// Until the request ends the session reads as empty, and writes are errors. If the store cannot
-    /// delete it, the response is `503`: nobody is told "logged out" who is not.
+    /// delete it, the response is `503`: nobody is told "logged out" who is not. It ends the session whatever
+    /// other requests did to it since it was loaded, a login included.
     pub fn logout(&self) {
         let mut live = self.0.live();
         if live.phase == Phase::Open {
@@ -77,6 +78,9 @@ impl Session {
     }
 
     /// Gives this one session other limits than the manager's, counted from its start or login.
+    ///
+    /// The next login begins with the manager's again; the touch interval is always the manager's. Limits that
+    /// are over already are refused by the commit, `409 session ended`; to end a session, use `logout`.
     ///
     /// # Errors
     ///
@@ -115,14 +119,23 @@ impl Session {
     ///
     /// [`ErrorKind::Ended`] if the session was ended or rotated by another request: nothing was stored, and
     /// the response is the handler's own. Transient errors leave the changes noted: the next `save`, or the
-    /// end of the request, tries again.
+    /// end of the request, tries again. Only where [`ErrorKind::OutcomeUnknown`] comes of another request's
+    /// write on top of a lost reply, nobody could try again without doing it twice, and the changes are
+    /// forgotten.
     ///
     /// # Cancel safety
     ///
-    /// A dropped call leaves the old or the new session; its changes stay noted, and are stored once.
+    /// A dropped call leaves the old or the new session; its changes stay noted, and are stored once. Drop it
+    /// or let it end: while it is neither polled nor dropped, other saves of this session wait for it.
     pub async fn save(&self) -> Result<()> {
-        if self.0.live().phase == Phase::Committed {
-            return Ok(());
+        {
+            let live = self.0.live();
+            match live.phase {
+                Phase::Committed if live.changes.is_empty() => return Ok(()),
+                Phase::Committed => return Err(Error::new(ErrorKind::Committed)),
+                Phase::Ended => return Err(Error::new(ErrorKind::Ended)),
+                Phase::Open | Phase::LoggedOut(_) => {}
+            }
         }
         commit(&self.0).await
     }
@@ -190,6 +203,11 @@ fn check_login(login: &Login) -> Result<()> {
             ErrorKind::TooLarge,
             "a principal is at most 1024 bytes long, and has at most 16 labels of 64 and 256 bytes",
         ));
+    }
+    let mut names: Vec<&str> = login.labels.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair.first() == pair.last()) {
+        return Err(Error::with_detail(ErrorKind::Value, "a label of the login stands twice"));
     }
     Ok(())
 }

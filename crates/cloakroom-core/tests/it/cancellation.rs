@@ -124,7 +124,7 @@ fn waiting_world() -> World {
 }
 
 /// Polls a future so often, then drops it; says whether it came to its end before.
-async fn cut_short<F: Future>(polls: usize, future: F) -> bool {
+pub(crate) async fn cut_short<F: Future>(polls: usize, future: F) -> bool {
     let mut future = Box::pin(future);
     let mut left = polls;
     std::future::poll_fn(move |context| {

@@ -9,12 +9,15 @@
 )]
 
 mod cancellation;
+mod change_over;
 mod concurrency;
 mod configuration;
 mod cookies;
+mod doubt;
 mod events;
 mod expiry;
 mod failure;
+mod fleet;
 mod headers;
 mod model;
 mod renewal;
