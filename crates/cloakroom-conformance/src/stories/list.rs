@@ -23,7 +23,84 @@
 #[macro_export]
 macro_rules! stories_tests {
     ($app:expr $(, #[$attribute:meta])* $(,)?) => {
-        $crate::__story_tests! { ($app) [$(#[$attribute])*]
+        $crate::__stories! { [$crate::__story_tests] ($app) [$(#[$attribute])*] }
+    };
+}
+
+/// Lists the stories that need an index of principals, as [`stories_tests!`](crate::stories_tests) does the
+/// others.
+///
+/// ```no_run
+/// # use std::net::SocketAddr;
+/// # use cloakroom_conformance::stories::{App, Instance, Settings};
+/// # struct Mine;
+/// # struct Served(SocketAddr);
+/// # impl App for Mine {
+/// #     type Instance = Served;
+/// #     async fn start(&self, _settings: Settings) -> Served { Served(([127, 0, 0, 1], 8080).into()) }
+/// # }
+/// # impl Instance for Served {
+/// #     fn address(&self) -> SocketAddr { self.0 }
+/// # }
+/// cloakroom_conformance::index_stories_tests!(Mine, #[ignore = "needs a server"]);
+/// # Ok::<(), cloakroom_core::Error>(())
+/// ```
+#[macro_export]
+macro_rules! index_stories_tests {
+    ($app:expr $(, #[$attribute:meta])* $(,)?) => {
+        $crate::__index_stories! { [$crate::__story_tests] ($app) [$(#[$attribute])*] }
+    };
+}
+
+/// Lists the stories of a backend without an index of principals, in place of
+/// [`index_stories_tests!`](crate::index_stories_tests).
+///
+/// ```no_run
+/// # use std::net::SocketAddr;
+/// # use cloakroom_conformance::stories::{App, Instance, Settings};
+/// # struct Mine;
+/// # struct Served(SocketAddr);
+/// # impl App for Mine {
+/// #     type Instance = Served;
+/// #     async fn start(&self, _settings: Settings) -> Served { Served(([127, 0, 0, 1], 8080).into()) }
+/// # }
+/// # impl Instance for Served {
+/// #     fn address(&self) -> SocketAddr { self.0 }
+/// # }
+/// cloakroom_conformance::no_index_stories_tests!(Mine, #[ignore = "needs a server"]);
+/// # Ok::<(), cloakroom_core::Error>(())
+/// ```
+#[macro_export]
+macro_rules! no_index_stories_tests {
+    ($app:expr $(, #[$attribute:meta])* $(,)?) => {
+        $crate::__no_index_stories! { [$crate::__story_tests] ($app) [$(#[$attribute])*] }
+    };
+}
+
+/// Makes a test of each story.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __story_tests {
+    ($app:tt $attributes:tt $($module:ident { $($story:ident)+ })+) => {
+        $( $( $crate::__story_tests! { @one $app $attributes $module $story } )+ )+
+    };
+    (@one ($app:expr) [$($attribute:tt)*] $module:ident $story:ident) => {
+        #[test]
+        $($attribute)*
+        fn $story() {
+            let app = $app;
+            $crate::stories::tell($crate::stories::$module::$story(&app));
+        }
+    };
+}
+
+/// Hands the stories to another macro, grouped by module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __stories {
+    ([$($then:tt)+] $($arguments:tt)*) => {
+        $($then)+! {
+            $($arguments)*
             caching {
                 caches_are_kept_away
             }
@@ -104,28 +181,13 @@ macro_rules! stories_tests {
     };
 }
 
-/// Lists the stories that need an index of principals, as [`stories_tests!`](crate::stories_tests) does the
-/// others.
-///
-/// ```no_run
-/// # use std::net::SocketAddr;
-/// # use cloakroom_conformance::stories::{App, Instance, Settings};
-/// # struct Mine;
-/// # struct Served(SocketAddr);
-/// # impl App for Mine {
-/// #     type Instance = Served;
-/// #     async fn start(&self, _settings: Settings) -> Served { Served(([127, 0, 0, 1], 8080).into()) }
-/// # }
-/// # impl Instance for Served {
-/// #     fn address(&self) -> SocketAddr { self.0 }
-/// # }
-/// cloakroom_conformance::index_stories_tests!(Mine, #[ignore = "needs a server"]);
-/// # Ok::<(), cloakroom_core::Error>(())
-/// ```
+/// Hands the stories that need an index to another macro, grouped by module.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! index_stories_tests {
-    ($app:expr $(, #[$attribute:meta])* $(,)?) => {
-        $crate::__story_tests! { ($app) [$(#[$attribute])*]
+macro_rules! __index_stories {
+    ([$($then:tt)+] $($arguments:tt)*) => {
+        $($then)+! {
+            $($arguments)*
             index {
                 sessions_of_a_person_are_listed
                 listed_handle_is_no_token
@@ -139,48 +201,16 @@ macro_rules! index_stories_tests {
     };
 }
 
-/// Lists the stories of a backend without an index of principals, in place of
-/// [`index_stories_tests!`](crate::index_stories_tests).
-///
-/// ```no_run
-/// # use std::net::SocketAddr;
-/// # use cloakroom_conformance::stories::{App, Instance, Settings};
-/// # struct Mine;
-/// # struct Served(SocketAddr);
-/// # impl App for Mine {
-/// #     type Instance = Served;
-/// #     async fn start(&self, _settings: Settings) -> Served { Served(([127, 0, 0, 1], 8080).into()) }
-/// # }
-/// # impl Instance for Served {
-/// #     fn address(&self) -> SocketAddr { self.0 }
-/// # }
-/// cloakroom_conformance::no_index_stories_tests!(Mine, #[ignore = "needs a server"]);
-/// # Ok::<(), cloakroom_core::Error>(())
-/// ```
+/// Hands the stories of a backend without an index to another macro, grouped by module.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! no_index_stories_tests {
-    ($app:expr $(, #[$attribute:meta])* $(,)?) => {
-        $crate::__story_tests! { ($app) [$(#[$attribute])*]
+macro_rules! __no_index_stories {
+    ([$($then:tt)+] $($arguments:tt)*) => {
+        $($then)+! {
+            $($arguments)*
             no_index {
                 listings_are_refused_by_name
             }
-        }
-    };
-}
-
-/// Makes a test of each story.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __story_tests {
-    ($app:tt $attributes:tt $($module:ident { $($story:ident)+ })+) => {
-        $( $( $crate::__story_tests! { @one $app $attributes $module $story } )+ )+
-    };
-    (@one ($app:expr) [$($attribute:tt)*] $module:ident $story:ident) => {
-        #[test]
-        $($attribute)*
-        fn $story() {
-            let app = $app;
-            $crate::stories::tell($crate::stories::$module::$story(&app));
         }
     };
 }

@@ -19,9 +19,9 @@ use crate::proxy::{Gate, Proxy, Seen};
 /// How many verbs are dropped.
 const CANCELLATIONS: usize = 100_000;
 /// How many connections work side by side, each with keys of its own.
-const WORKERS: usize = 4;
+const WORKERS: u8 = 4;
 /// How many keys a connection works on.
-const KEYS: u8 = 8;
+const KEYS: u64 = 8;
 /// How long every record lives.
 const LIFE: Duration = Duration::from_secs(600);
 
@@ -46,7 +46,9 @@ fn dropped_verbs_leave_nothing_to_others() {
     let mut total = Report::default();
     tell_long(async {
         let workers: Vec<_> = (0..WORKERS)
-            .map(|number| tokio::spawn(work(number as u8, address, CANCELLATIONS / WORKERS, |store| store)))
+            .map(|number| {
+                tokio::spawn(work(number, address, CANCELLATIONS / usize::from(WORKERS), |store| store))
+            })
             .collect();
         for worker in workers {
             total.add(worker.await.expect("no worker panicked"));
@@ -143,7 +145,7 @@ impl<S: Store> Worker<S> {
             How::Asked => self.proxy.set(Gate::Until(answered)),
             How::Partly(bytes) => self.proxy.set(Gate::Until(answered + bytes)),
         }
-        let key = self.roll(u64::from(KEYS)) as u8;
+        let key = self.some_key();
         let verb = self.roll(5);
         let name = name(self.number, key);
         let record = record(&name);
@@ -200,7 +202,7 @@ impl<S: Store> Worker<S> {
     /// Asks for two keys, neither known to the verb that was dropped, and checks every word of the answers.
     async fn look(&mut self) {
         for _ in 0..2 {
-            let key = self.roll(u64::from(KEYS)) as u8;
+            let key = self.some_key();
             let name = name(self.number, key);
             let answer = self.store.load(&name, Freshness::Latest).await;
             self.report.answers_checked += 1;
@@ -237,6 +239,10 @@ impl<S: Store> Worker<S> {
 
     fn possible_of(&mut self, key: u8) -> &mut BTreeSet<Option<u64>> {
         self.possible.entry(key).or_insert_with(|| [None].into())
+    }
+
+    fn some_key(&mut self) -> u8 {
+        u8::try_from(self.roll(KEYS)).unwrap()
     }
 
     fn roll(&mut self, sides: u64) -> u64 {

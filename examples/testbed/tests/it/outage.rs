@@ -90,10 +90,12 @@ async fn crash(adapter: &'static str) {
     doctor(&history);
 }
 
+type Which = fn(&Event) -> bool;
+
 /// The same checker objects to the same history with one answer changed.
 fn doctor(history: &[Event]) {
     let mut objections = 0;
-    let spoiled: [(fn(&Event) -> bool, Answer); 4] = [
+    let spoiled: [(Which, Answer); 4] = [
         (
             |event| matches!((&event.act, &event.answer), (Act::ReadValue, Answer::Found(_))),
             Answer::Found("x".into()),
