@@ -12,8 +12,8 @@ use sha2::Sha256;
 use crate::keys;
 
 #[test]
-#[ignore = "measures; run with `--release -- --ignored --nocapture`"]
-fn speed() {
+#[ignore = "measures what the envelope costs: run cargo xtask measure"]
+fn measure_envelope() {
     let keys = keys();
     let (handle, secret) = (Handle::random().unwrap(), Secret::random().unwrap());
     let context = keys.store_key(&handle);
