@@ -42,6 +42,8 @@ fn the_first_secret_writes_and_all_read() {
     let envelope = old.seal(Purpose::Record, b"key", b"payload").unwrap();
     assert_eq!(mixed.read_token("id", token.as_bytes()).unwrap().key, TokenKey::Old);
     assert_eq!(**mixed.open(Purpose::Record, b"key", &envelope).unwrap(), *b"payload");
+    assert!(old.is_current(&envelope) && !mixed.is_current(&envelope), "it is sealed again when written");
+    assert!(!old.is_current(&envelope[..5]) && !old.is_current(b""));
     assert_eq!(new.read_token("id", token.as_bytes()).unwrap_err().kind(), ErrorKind::UnknownKey);
     assert_eq!(new.open(Purpose::Record, b"key", &envelope).unwrap_err().kind(), ErrorKind::UnknownKey);
 
