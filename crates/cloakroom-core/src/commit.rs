@@ -1,10 +1,12 @@
 //! The one decision: what a request's changes ask of the store.
 
 mod index;
+mod tries;
 mod write;
 
 use std::time::Duration;
 
+use self::tries::Tries;
 use self::write::{Write, rebase};
 use crate::change::Change;
 use crate::error::{Error, ErrorKind, Result};
@@ -156,20 +158,16 @@ async fn write(shared: &Shared, mut work: Box<Write<'_>>) -> Result<()> {
 async fn delete(shared: &Shared, key: &StoreKey) -> Result<()> {
     let manager = &shared.manager;
     let ends_at = manager.clock.monotonic().saturating_add(manager.deadline);
-    let mut tries = 0;
+    let mut tries = Tries::new(manager, ends_at);
     let answer = loop {
+        tries.begin();
         match manager.store().delete(key).await {
             Ok(answer) => break answer,
-            Err(error) => {
-                tries += 1;
-                let in_time = manager.clock.monotonic() < ends_at;
-                if !(error.is_transient() && error.is_ambiguous() && tries < AMBIGUOUS_TRIES && in_time) {
-                    return Err(error.into());
-                }
-            }
+            Err(error) if tries.another_after(&error) => {}
+            Err(error) => return Err(error.into()),
         }
     };
-    if answer == Deleted::Deleted || tries > 0 {
+    if answer == Deleted::Deleted || !tries.is_first() {
         manager.emit(SessionEventKind::Ended(EndReason::Logout), key);
     }
     let mut live = shared.live();
@@ -201,6 +199,3 @@ async fn touch(shared: &Shared, stored: &Stored, ttl: Duration) {
         Err(_) => shared.manager.emit(SessionEventKind::UpkeepFailed, &stored.key),
     }
 }
-
-/// How often a write is sent when replies get lost; it finds its own earlier write by the version.
-const AMBIGUOUS_TRIES: u32 = 3;

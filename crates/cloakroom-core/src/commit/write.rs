@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use cloakroom_codec::{Handle, Predecessor, Purpose, Secret, State, TokenKey};
 
-use super::{AMBIGUOUS_TRIES, index};
+use super::index;
+use super::tries::Tries;
 use crate::change::{Change, Stopped, differs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EndReason, SessionEventKind};
@@ -132,11 +133,12 @@ impl<'s> Write<'s> {
     }
 
     async fn persist_new(&mut self, key: &StoreKey, record: &Record) -> Result<Created> {
-        let mut tries = 0;
+        let mut tries = Tries::new(self.manager(), self.ends_at);
         loop {
+            tries.begin();
             match self.manager().store().create(key, record).await {
                 Ok(answer) => return Ok(answer),
-                Err(error) => self.may_retry(error, &mut tries)?,
+                Err(error) => self.may_retry(error, &tries)?,
             }
         }
     }
@@ -145,9 +147,10 @@ impl<'s> Write<'s> {
         let sealed = self.seal_replacement(&stored)?;
         let before = (stored.record_key == TokenKey::Writing).then_some(&self.base);
         index::enter(self.manager(), &stored.key, before, &sealed.state).await?;
-        let mut tries = 0;
+        let mut tries = Tries::new(self.manager(), self.ends_at);
         let mut sent = false;
         let answer = loop {
+            tries.begin();
             self.attempt = Some((sealed.record.version, self.changes.len()));
             match self.manager().store().replace(&stored.key, stored.version, &sealed.record).await {
                 Ok(answer) => {
@@ -159,7 +162,7 @@ impl<'s> Write<'s> {
                     if !sent {
                         self.attempt = None;
                     }
-                    self.may_retry(error, &mut tries)?;
+                    self.may_retry(error, &tries)?;
                 }
             }
         };
@@ -269,14 +272,9 @@ impl<'s> Write<'s> {
         Error::new(if self.unsure { ErrorKind::OutcomeUnknown } else { ErrorKind::Ended })
     }
 
-    fn may_retry(&mut self, error: StoreError, tries: &mut u32) -> Result<()> {
-        *tries += 1;
+    fn may_retry(&mut self, error: StoreError, tries: &Tries<'_>) -> Result<()> {
         self.unsure |= error.is_ambiguous();
-        let in_time = self.manager().clock.monotonic() < self.ends_at;
-        if error.is_ambiguous() && error.is_transient() && *tries < AMBIGUOUS_TRIES && in_time {
-            return Ok(());
-        }
-        Err(error.into())
+        if tries.another_after(&error) { Ok(()) } else { Err(error.into()) }
     }
 
     fn seal_replacement(&self, stored: &Stored) -> Result<Sealed> {

@@ -318,43 +318,84 @@ async fn unknown_outcome_replays_what_can_be_repeated_and_says_so_of_the_rest() 
     }
 }
 
+/// A store whose writes all end in one way, each after some time.
 #[derive(Debug)]
-struct AlwaysConflict(Arc<ModelStore>, Clock);
+struct Stubborn {
+    inner: Arc<ModelStore>,
+    clock: Clock,
+    takes: Duration,
+    answer: Option<StoreErrorKind>,
+}
+
+impl Stubborn {
+    fn end<T>(&self, conflict: T) -> Result<T, StoreError> {
+        self.clock.advance(self.takes);
+        self.answer.map_or(Ok(conflict), |kind| Err(StoreError::new(kind, "stubborn")))
+    }
+}
 
 #[async_trait]
-impl Store for AlwaysConflict {
+impl Store for Stubborn {
     async fn load(&self, key: &StoreKey, freshness: Freshness) -> Result<Option<Record>, StoreError> {
-        self.0.load(key, freshness).await
+        self.inner.load(key, freshness).await
     }
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
-        self.0.create(key, record).await
+        self.inner.create(key, record).await
     }
     async fn replace(&self, _: &StoreKey, _: Version, _: &Record) -> Result<Replaced, StoreError> {
-        self.1.advance(Duration::from_millis(100));
-        Ok(Replaced::Conflict)
+        self.end(Replaced::Conflict)
     }
     async fn touch(&self, _: &StoreKey, _: Version, _: Duration) -> Result<Touched, StoreError> {
-        Ok(Touched::Conflict)
+        self.end(Touched::Conflict)
     }
-    async fn delete(&self, key: &StoreKey) -> Result<Deleted, StoreError> {
-        self.0.delete(key).await
+    async fn delete(&self, _: &StoreKey) -> Result<Deleted, StoreError> {
+        self.end(Deleted::Missing)
     }
     fn principals(&self) -> Option<&dyn PrincipalIndex> {
         None
     }
 }
 
-#[tokio::test]
-async fn contention_ends_at_the_deadline() {
+fn stubborn(takes: Duration, answer: Option<StoreErrorKind>) -> World {
     let clock = Clock::manual();
     let model = Arc::new(ModelStore::new(clock.clone()));
-    let store = FailingStore::new(AlwaysConflict(Arc::clone(&model), clock.clone()));
-    let world = World::over(clock.clone(), model, store, KeyRing::generate(), |builder| builder);
+    let store = Stubborn { inner: Arc::clone(&model), clock: clock.clone(), takes, answer };
+    World::over(clock, model, FailingStore::new(store), KeyRing::generate(), |builder| builder)
+}
+
+#[tokio::test]
+async fn contention_ends_at_the_deadline() {
+    let world = stubborn(Duration::from_millis(100), None);
     let mut browser = Browser::default();
     world.request(&mut browser, |s| s.set("a", &1)).await;
-    let began = clock.monotonic();
+    let began = world.clock.monotonic();
     let (_, response) = world.request(&mut browser, |s| s.set("a", &2)).await;
     assert_eq!((response.status, response.header("retry-after")), (Some(503), Some("1")));
-    assert_eq!(clock.monotonic() - began, Duration::from_secs(2));
+    assert_eq!(world.clock.monotonic() - began, Duration::from_secs(2));
     assert_eq!(world.store.calls().replaces, 20);
+}
+
+#[tokio::test]
+async fn tries_that_would_outlast_the_deadline_are_not_begun() {
+    for (takes, tries) in [(300, 3), (900, 2), (1000, 2), (1001, 1), (1500, 1), (2000, 1)] {
+        let takes = Duration::from_millis(takes);
+        let world = stubborn(takes, Some(StoreErrorKind::Timeout));
+        let mut browser = Browser::default();
+        world.request(&mut browser, |s| s.set("a", &1)).await;
+        for handler in [
+            |s: &Session| s.set("a", &2),
+            |s: &Session| {
+                s.logout();
+                Ok(())
+            },
+        ] {
+            world.store.reset_calls();
+            let began = world.clock.monotonic();
+            let (_, response) = world.request(&mut browser.clone(), handler).await;
+            assert_eq!(response.status, Some(503));
+            assert_eq!(world.clock.monotonic() - began, takes * tries, "{takes:?}");
+            let calls = world.store.calls();
+            assert_eq!(calls.replaces + calls.deletes, u64::from(tries), "{takes:?}");
+        }
+    }
 }
