@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use cloakroom_core::Visit;
 
 use crate::error::{Error, Result};
-use crate::visits::{Unnamed, Visits};
+use cloakroom_core::{Unnamed, Visits};
 
 /// The session of a request, as an argument of its handler.
 ///

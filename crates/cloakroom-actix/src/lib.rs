@@ -10,7 +10,6 @@ mod extract;
 mod future;
 mod headers;
 mod middleware;
-mod visits;
 
 pub use crate::error::{Error, Result};
 pub use crate::extract::{Named, Principal, Session};

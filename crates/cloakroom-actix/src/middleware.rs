@@ -12,7 +12,7 @@ use actix_web::http::header::HeaderName;
 use cloakroom_core::{SessionManager, Visit};
 
 use crate::future::ResponseFuture;
-use crate::visits::{Unnamed, Visits};
+use cloakroom_core::{Unnamed, Visits};
 
 /// Gives the handlers below it their sessions, and stores what they changed before the response begins.
 ///

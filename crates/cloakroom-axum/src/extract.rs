@@ -9,7 +9,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use crate::error::{Error, Result};
-use crate::visits::{Unnamed, Visits};
+use cloakroom_core::{Unnamed, Visits};
 
 /// The session of a request, as an argument of its handler.
 ///

@@ -15,7 +15,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::future::ResponseFuture;
-use crate::visits::{Unnamed, Visits};
+use cloakroom_core::{Unnamed, Visits};
 
 /// Gives the handlers below it their sessions, and stores what they changed before the response begins.
 ///

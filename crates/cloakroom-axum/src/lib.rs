@@ -6,7 +6,6 @@ mod extract;
 mod future;
 mod headers;
 mod layer;
-mod visits;
 
 pub use crate::error::{Error, Result};
 pub use crate::extract::{Named, Principal, Session};

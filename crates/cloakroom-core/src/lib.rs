@@ -14,6 +14,7 @@ mod reply;
 mod session;
 mod transport;
 mod visit;
+mod visits;
 // What it rests on.
 mod backend;
 mod clock;
@@ -50,3 +51,4 @@ pub use crate::store::{
 };
 pub use crate::store_error::{StoreError, StoreErrorKind};
 pub use crate::visit::Visit;
+pub use crate::visits::{Unnamed, Visits};

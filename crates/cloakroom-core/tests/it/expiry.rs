@@ -207,9 +207,9 @@ proptest! {
     fn life_stays_within_its_limits(steps in prop::collection::vec((0u8..5, 1u64..1500), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let world = World::new();
+            let world = World::with(|builder| builder.with_expiry(Expiry::new(30 * MINUTE, 180 * MINUTE)));
             let mut browser = world.logged_in("ada").await;
-            let end = world.clock.wall() + Duration::from_secs(12 * 3600);
+            let end = world.clock.wall() + 180 * MINUTE;
             for (what, seconds) in steps {
                 world.clock.advance(Duration::from_secs(seconds));
                 let (alive, _) = world

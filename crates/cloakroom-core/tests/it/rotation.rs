@@ -68,7 +68,7 @@ async fn login_with_a_token_just_rotated_away_starts_anew() {
 async fn rotation_keeps_everything_else() {
     let world = World::new();
     let mut browser = world.logged_in("ada").await;
-    world.request(&mut browser, |s| s.set("a", &1)).await;
+    world.request(&mut browser, |s| s.set("a", &1).and_then(|()| s.set("kept", &1))).await;
     world.clock.advance(Duration::from_secs(300));
     let seen = |s: &cloakroom_core::Session| {
         Ok((s.created_at(), s.authenticated_at(), s.principal(), s.keys(), s.handle()))
