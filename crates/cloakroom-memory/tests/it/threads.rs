@@ -42,7 +42,7 @@ fn increments_from_many_threads_are_all_counted() {
 #[test]
 fn the_bounds_hold_under_a_flood_from_many_threads() {
     let (store, clock) = store();
-    let store = store.with_max_entries(500).with_max_bytes(20_000);
+    let store = store.with_max_entries(150).with_max_bytes(8_000);
     thread::scope(|scope| {
         for thread in 0..THREADS {
             let (store, clock) = (store.clone(), clock.clone());
@@ -59,8 +59,8 @@ fn the_bounds_hold_under_a_flood_from_many_threads() {
                     if round % 100 == 0 {
                         clock.advance(MINUTE / 4);
                     }
-                    assert!(store.len() <= 500);
-                    assert!(store.payload_bytes() <= 20_000);
+                    assert!(store.len() <= 150);
+                    assert!(store.payload_bytes() <= 8_000);
                 }
             });
         }
