@@ -6,8 +6,9 @@ use std::task::{Context, Poll, ready};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::ServiceResponse;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::rt::task::{JoinError, JoinHandle};
-use cloakroom_core::{ErrorKind, Reply, Visit};
+use cloakroom_core::{Reply, Visit};
 use pin_project_lite::pin_project;
 use tracing::Instrument;
 
@@ -29,7 +30,7 @@ pin_project! {
     #[project = ProgressNow]
     enum Progress<F, B> {
         Handling { #[pin] handler: F, visit: Option<Visit> },
-        Committing { commit: JoinHandle<Reply>, answer: Option<Answer<B>> },
+        Committing { commit: JoinHandle<Reply>, answer: Option<Answer<B>>, visit: Visit },
     }
 }
 
@@ -58,21 +59,21 @@ where
                     let Some(visit) = visit.take() else {
                         return Poll::Ready(answer.map(ServiceResponse::map_into_left_body));
                     };
-                    match begin_commit(visit, cx) {
+                    match begin_commit(visit.clone(), cx) {
                         Commit::Done(reply) => return Poll::Ready(finish(answer, reply)),
                         Commit::Running(commit) => {
-                            state.set(Progress::Committing { commit, answer: Some(answer) });
+                            state.set(Progress::Committing { commit, answer: Some(answer), visit });
                         }
                     }
                 }
-                ProgressNow::Committing { commit, answer } => {
+                ProgressNow::Committing { commit, answer, visit } => {
                     let outcome = ready!(Pin::new(commit).poll(cx));
-                    let answer = answer.take().unwrap_or_else(|| Err(commit_failed().into()));
+                    let answer = answer.take().unwrap_or_else(|| Err(polled_again().into()));
                     return Poll::Ready(match outcome {
                         Ok(reply) => finish(answer, reply),
                         Err(error) => {
                             log_failure(&error);
-                            replace(answer, commit_failed())
+                            finish(answer, visit.failed())
                         }
                     });
                 }
@@ -125,19 +126,38 @@ fn finish<B>(answer: Answer<B>, reply: Reply) -> Answer<EitherBody<B>> {
     }
 }
 
-/// Puts an error in the place of the answer, none of whose headers remain.
+/// Puts an error in the place of the answer, of whose headers none remain but the tokens that sessions of
+/// other names have handed out: those are news to the client all the same.
 fn replace<B>(answer: Answer<B>, error: Error) -> Answer<EitherBody<B>> {
     match answer {
         Ok(response) => {
+            let tokens = tokens(response.headers());
             let (request, _) = response.into_parts();
-            Ok(ServiceResponse::from_err(error, request).map_into_right_body())
+            let mut response = ServiceResponse::from_err(error, request).map_into_right_body();
+            tokens.into_iter().for_each(|(name, value)| response.headers_mut().append(name, value));
+            Ok(response)
         }
-        Err(_) => Err(error.into()),
+        Err(before) => {
+            let tokens = tokens(before.error_response().headers());
+            let mut error = actix_web::Error::from(error);
+            error.add_response_mapper(move |mut response| {
+                tokens
+                    .iter()
+                    .for_each(|(name, value)| response.headers_mut().append(name.clone(), value.clone()));
+                response
+            });
+            Err(error)
+        }
     }
 }
 
-fn commit_failed() -> Error {
-    Error::reported(cloakroom_core::Error::new(ErrorKind::Other))
+fn tokens(headers: &actix_web::http::header::HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let sensitive = headers.iter().filter(|(_, value)| value.is_sensitive());
+    sensitive.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn polled_again() -> Error {
+    Error::reported(cloakroom_core::Error::new(cloakroom_core::ErrorKind::Other))
 }
 
 /// A commit runs code of the application: the closures of `update`, done again.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::response::{IntoResponse, Response};
-use cloakroom_core::{ErrorKind, Reply, Visit};
+use cloakroom_core::{Reply, Visit};
 use pin_project_lite::pin_project;
 use tokio::task::{JoinError, JoinHandle};
 use tracing::Instrument;
@@ -30,7 +30,7 @@ pin_project! {
     #[project = ProgressNow]
     enum Progress<F> {
         Handling { #[pin] handler: F, visit: Option<Visit> },
-        Committing { commit: JoinHandle<Reply>, response: Option<Response> },
+        Committing { commit: JoinHandle<Reply>, response: Option<Response>, visit: Visit },
     }
 }
 
@@ -55,19 +55,22 @@ where
                 ProgressNow::Handling { handler, visit } => {
                     let response = ready!(handler.poll(cx))?.map(Body::new);
                     let Some(visit) = visit.take() else { return Poll::Ready(Ok(response)) };
-                    match begin_commit(visit, cx) {
+                    match begin_commit(visit.clone(), cx) {
                         Commit::Done(reply) => return Poll::Ready(Ok(finish(response, &reply))),
                         Commit::Running(commit) => {
-                            state.set(Progress::Committing { commit, response: Some(response) });
+                            state.set(Progress::Committing { commit, response: Some(response), visit });
                         }
                     }
                 }
-                ProgressNow::Committing { commit, response } => {
+                ProgressNow::Committing { commit, response, visit } => {
                     let outcome = ready!(Pin::new(commit).poll(cx));
                     let response = response.take().unwrap_or_default();
                     return Poll::Ready(Ok(match outcome {
                         Ok(reply) => finish(response, &reply),
-                        Err(error) => commit_failed(&error),
+                        Err(error) => {
+                            log_failure(&error);
+                            finish(response, &visit.failed())
+                        }
                     }));
                 }
             }
@@ -98,14 +101,17 @@ fn begin_commit(visit: Visit, cx: &mut Context<'_>) -> Commit {
 
 fn finish(mut response: Response, reply: &Reply) -> Response {
     if let Some(refusal) = reply.refusal() {
-        response = Error::reported(refusal.clone()).into_response();
+        let handlers = std::mem::replace(&mut response, Error::reported(refusal.clone()).into_response());
+        // Sessions of other names may have handed out tokens, which are news to the client all the same.
+        for (name, value) in handlers.headers().iter().filter(|(_, value)| value.is_sensitive()) {
+            response.headers_mut().append(name, value.clone());
+        }
     }
     reply.write_to(&mut Headers(response.headers_mut()));
     response
 }
 
 /// A commit runs code of the application: the closures of `update`, done again.
-fn commit_failed(error: &JoinError) -> Response {
+fn log_failure(error: &JoinError) {
     tracing::error!(target: "cloakroom", panicked = error.is_panic(), "the commit of a session did not end");
-    Error::reported(cloakroom_core::Error::new(ErrorKind::Other)).into_response()
 }

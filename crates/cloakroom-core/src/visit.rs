@@ -98,6 +98,21 @@ impl Visit {
         }
     }
 
+    /// What the response must carry where [`commit`](Self::commit) did not end, because code of the
+    /// application panicked in it: an error, and no token.
+    ///
+    /// ```
+    /// # use cloakroom_core::testing::ModelStore;
+    /// # use cloakroom_core::{Clock, KeyRing, SessionManager};
+    /// let sessions = SessionManager::new(ModelStore::new(Clock::system()), KeyRing::generate());
+    /// let reply = sessions.visit([]).failed();
+    /// assert_eq!(reply.refusal().map(|error| error.status()), Some(500));
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    pub fn failed(&self) -> Reply {
+        reply(&self.0.manager, Some(Error::new(ErrorKind::Other)), CacheRule::NoStore)
+    }
+
     async fn load(&self) -> Result<Session> {
         let manager = &self.0.manager;
         let live = match &self.0.token {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use cloakroom_core::StoreError;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Pipeline, PushInfo, PushKind, RedisError, Value};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -31,13 +32,20 @@ pub(crate) struct Link(Arc<Inner>);
 struct Inner {
     client: Client,
     connect_timeout: Duration,
+    /// The runtime of many threads that the link was made in: there no handler that computes holds up the
+    /// connection for everybody, as in a worker of actix-web.
+    home: Option<Handle>,
+    /// That runtime is gone.
+    homeless: AtomicBool,
     slot: Mutex<Slot>,
 }
 
 /// Where the connection is; the lock is never held across a wait.
 enum Slot {
-    /// Not dialled yet, or given up.
+    /// Not dialled yet.
     Empty,
+    /// Given up, after it was made at this moment.
+    GivenUp { made: Instant },
     /// The last dial failed.
     Failed { at: Instant, failure: Failure },
     /// A task dials; all who need the connection wait for it.
@@ -51,6 +59,7 @@ type Dialled = Result<Arc<Line>, Failure>;
 /// A connection, and how well it does.
 struct Line {
     connection: MultiplexedConnection,
+    made: Instant,
     hung_up: Arc<AtomicBool>,
     timeouts: AtomicU32,
 }
@@ -64,7 +73,10 @@ enum Setback {
 impl Link {
     /// A link that dials when it is first asked.
     pub(crate) fn new(client: Client, connect_timeout: Duration) -> Self {
-        Self(Arc::new(Inner { client, connect_timeout, slot: Mutex::new(Slot::Empty) }))
+        let home = Handle::try_current().ok();
+        let home = home.filter(|home| home.runtime_flavor() == RuntimeFlavor::MultiThread);
+        let (homeless, slot) = (AtomicBool::new(false), Mutex::new(Slot::Empty));
+        Self(Arc::new(Inner { client, connect_timeout, home, homeless, slot }))
     }
 
     /// Sends the commands in one go and waits for their replies until the deadline.
@@ -141,6 +153,7 @@ impl Link {
             Some(Err(failure)) => Err(Setback::Final(failure)),
             None => {
                 // The runtime of whoever dialled is gone, and its task with it.
+                self.0.homeless.store(true, Ordering::Relaxed);
                 self.0.forget(&dialling);
                 Err(Setback::Again(Failure::Unreached(broken(io::ErrorKind::Interrupted))))
             }
@@ -173,12 +186,18 @@ impl Inner {
                 return Wanted::Refused(failure.clone());
             }
             Slot::Failed { at, .. } => *at + PAUSE,
-            Slot::Ready(_) | Slot::Empty => now,
+            Slot::Ready(line) => line.made + PAUSE,
+            Slot::GivenUp { made } => *made + PAUSE,
+            Slot::Empty => now,
         };
         let (tell, dialling) = watch::channel(None);
         *slot = Slot::Dialling(dialling.clone());
         // A task of its own: a caller who gives up does not make the others begin again.
-        tokio::spawn(Arc::clone(self).dial(not_before, tell));
+        let dial = Arc::clone(self).dial(not_before, tell);
+        match &self.home {
+            Some(home) if !self.homeless.load(Ordering::Relaxed) => home.spawn(dial),
+            _ => tokio::spawn(dial),
+        };
         Wanted::Dialling(dialling, true)
     }
 
@@ -206,7 +225,9 @@ impl Inner {
                 Ok::<(), redis::aio::SendError>(())
             });
         match self.client.get_multiplexed_async_connection_with_config(&config).await {
-            Ok(connection) => Ok(Arc::new(Line { connection, hung_up, timeouts: AtomicU32::new(0) })),
+            Ok(connection) => {
+                Ok(Arc::new(Line { connection, made: Instant::now(), hung_up, timeouts: AtomicU32::new(0) }))
+            }
             Err(error) => Err(Failure::Unreached(error)),
         }
     }
@@ -217,7 +238,7 @@ impl Inner {
         let mut slot = self.slot();
         let in_use = matches!(&*slot, Slot::Ready(current) if Arc::ptr_eq(current, line));
         if in_use {
-            *slot = Slot::Empty;
+            *slot = Slot::GivenUp { made: line.made };
         }
         in_use
     }
@@ -235,7 +256,7 @@ impl fmt::Debug for Link {
         f.write_str(match &*self.0.slot() {
             Slot::Dialling(_) => "connecting",
             Slot::Ready(line) if !line.hung_up.load(Ordering::Acquire) => "connected",
-            Slot::Ready(_) | Slot::Empty | Slot::Failed { .. } => "not connected",
+            Slot::Ready(_) | Slot::Empty | Slot::GivenUp { .. } | Slot::Failed { .. } => "not connected",
         })
     }
 }

@@ -57,8 +57,10 @@ pub(crate) fn parse(text: &str) -> Result<Target, Error> {
     if !matches!(target.place, Place::Unix { .. }) {
         target.database = database(url.path().trim_start_matches('/'))?;
     }
-    for (name, value) in url.query_pairs() {
-        target.set(&name, &value)?;
+    // Percent-encoded like the rest of the URL, not as a form is: a `+` is a plus.
+    for pair in url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        target.set(&decoded(name)?.unwrap_or_default(), &decoded(value)?.unwrap_or_default())?;
     }
     if target.user.is_some() && target.password.is_none() {
         return Err(misconfigured("the Redis URL names a user without a password: write user:password@host"));

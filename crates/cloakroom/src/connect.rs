@@ -31,7 +31,7 @@ use cloakroom_core::{Backend, Error, Result};
 ///
 /// # Cancel safety
 ///
-/// Nothing remains of a call that is dropped.
+/// Of a call that is dropped, a connection under way may remain until its deadline passes.
 pub async fn connect(url: &str) -> Result<Backend> {
     match Scheme::of(url)? {
         Scheme::Memory => memory(url),

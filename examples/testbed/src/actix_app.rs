@@ -22,22 +22,27 @@ pub(crate) async fn serve(
     sessions: SessionManager,
     serving: impl FnOnce(),
 ) -> std::io::Result<()> {
-    let server = HttpServer::new(move || {
-        App::new()
-            .route("/healthz", get().to(|| ready("ok")))
-            .service(web::scope("").configure(routes_of).wrap(SessionMiddleware::new(sessions.clone())))
-            .app_data(Data::new(sessions.clone()))
-            .app_data(web::PayloadConfig::new(LARGEST_BODY))
-    })
-    .workers(2)
-    .disable_signals()
-    .shutdown_timeout(ENDING.as_secs())
-    .listen(listener)?
-    .run();
+    let server =
+        HttpServer::new(move || {
+            App::new()
+                .route("/healthz", get().to(|| ready("ok")))
+                .service(web::scope("").configure(routes_of).wrap(SessionMiddleware::new(sessions.clone())))
+                .app_data(Data::new(sessions.clone()))
+                .app_data(web::PayloadConfig::new(LARGEST_BODY))
+                .app_data(web::PathConfig::default().error_handler(|_, _| {
+                    actix_web::error::ErrorBadRequest("a part of the path cannot be read")
+                }))
+        })
+        .workers(2)
+        .disable_signals()
+        .shutdown_timeout(ENDING.as_secs())
+        .listen(listener)?
+        .run();
     let handle = server.handle();
+    let asked = terminal::asked_to_end();
     serving();
     let ending = async {
-        terminal::asked_to_end().await;
+        asked.await;
         handle.stop(true).await;
     };
     tokio::select! {

@@ -27,12 +27,13 @@ pub(crate) async fn serve(
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    serving();
-    let server = axum::serve(listener, router(sessions)).with_graceful_shutdown(terminal::asked_to_end());
+    let (ending, overdue) = (terminal::asked_to_end(), terminal::asked_to_end());
+    let server = axum::serve(listener, router(sessions)).with_graceful_shutdown(ending);
     let patience = async {
-        terminal::asked_to_end().await;
+        overdue.await;
         sleep(ENDING).await;
     };
+    serving();
     tokio::select! {
         served = server => served,
         () = patience => Ok(()),

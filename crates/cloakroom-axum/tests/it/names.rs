@@ -3,8 +3,8 @@
 use axum::Router;
 use axum::routing::get as on_get;
 use cloakroom_axum::{Named, Result, Session, SessionLayer};
-use cloakroom_core::testing::FailingStore;
-use cloakroom_core::{CookiePolicy, KeyRing, SessionManager};
+use cloakroom_core::testing::{FailingStore, Failure, Verb};
+use cloakroom_core::{CookiePolicy, KeyRing, SessionManager, StoreErrorKind};
 use http::StatusCode;
 
 use crate::{counted, get};
@@ -72,4 +72,30 @@ async fn the_token_of_one_name_is_nothing_to_the_other() {
 async fn a_name_without_a_layer_is_a_missing_layer() {
     let (_, _, app) = app();
     assert_eq!(get(&app, "/unknown", &[]).await.status, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
+async fn refusal_of_one_session_keeps_the_token_of_the_other() {
+    let (shop_store, shop) = counted();
+    let (admin_store, _) = counted();
+    let admin = SessionManager::builder(admin_store, KeyRing::generate())
+        .with_cookie(CookiePolicy::new("__Host-admin"))
+        .build()
+        .unwrap();
+    let login = async |shop: Session, admin: Named<Admin>| -> Result<()> {
+        shop.set("visits", &1)?;
+        Ok(admin.authenticate("root")?)
+    };
+    let who = async |admin: Named<Admin>| format!("{:?}", admin.principal());
+    let app = Router::new()
+        .route("/login", on_get(login))
+        .route("/who", on_get(who))
+        .layer(SessionLayer::new(admin).named::<Admin>())
+        .layer(SessionLayer::new(shop));
+    shop_store.fail_next(Verb::Create, Failure::Before(StoreErrorKind::Unavailable));
+    let answer = get(&app, "/login", &[]).await;
+    assert_eq!(answer.status, 503);
+    let cookie = answer.cookie();
+    assert!(cookie.starts_with("__Host-admin="));
+    assert_eq!(get(&app, "/who", &[("cookie", &cookie)]).await.body, "Some(\"root\")");
 }

@@ -192,6 +192,9 @@ impl<'s> Write<'s> {
         let Some((record, latest)) = manager.read(&stored.key).await? else {
             return Err(Error::new(ErrorKind::Ended));
         };
+        if manager.clock.monotonic() >= self.ends_at {
+            return Err(Error::new(ErrorKind::Contention));
+        }
         let mut arrived = false;
         if let Some((_, held)) = self.earlier.take_if(|(version, _)| *version == record.version) {
             // A commit that was cut short did reach the store: its changes are done.

@@ -323,6 +323,7 @@ async fn unknown_outcome_replays_what_can_be_repeated_and_says_so_of_the_rest() 
 struct Stubborn {
     inner: Arc<ModelStore>,
     clock: Clock,
+    load_takes: Duration,
     takes: Duration,
     answer: Option<StoreErrorKind>,
 }
@@ -337,6 +338,7 @@ impl Stubborn {
 #[async_trait]
 impl Store for Stubborn {
     async fn load(&self, key: &StoreKey, freshness: Freshness) -> Result<Option<Record>, StoreError> {
+        self.clock.advance(self.load_takes);
         self.inner.load(key, freshness).await
     }
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
@@ -356,16 +358,16 @@ impl Store for Stubborn {
     }
 }
 
-fn stubborn(takes: Duration, answer: Option<StoreErrorKind>) -> World {
+fn stubborn(load_takes: Duration, takes: Duration, answer: Option<StoreErrorKind>) -> World {
     let clock = Clock::manual();
     let model = Arc::new(ModelStore::new(clock.clone()));
-    let store = Stubborn { inner: Arc::clone(&model), clock: clock.clone(), takes, answer };
+    let store = Stubborn { inner: Arc::clone(&model), clock: clock.clone(), load_takes, takes, answer };
     World::over(clock, model, FailingStore::new(store), KeyRing::generate(), |builder| builder)
 }
 
 #[tokio::test]
 async fn contention_ends_at_the_deadline() {
-    let world = stubborn(Duration::from_millis(100), None);
+    let world = stubborn(Duration::ZERO, Duration::from_millis(100), None);
     let mut browser = Browser::default();
     world.request(&mut browser, |s| s.set("a", &1)).await;
     let began = world.clock.monotonic();
@@ -379,7 +381,7 @@ async fn contention_ends_at_the_deadline() {
 async fn tries_that_would_outlast_the_deadline_are_not_begun() {
     for (takes, tries) in [(300, 3), (900, 2), (1000, 2), (1001, 1), (1500, 1), (2000, 1)] {
         let takes = Duration::from_millis(takes);
-        let world = stubborn(takes, Some(StoreErrorKind::Timeout));
+        let world = stubborn(Duration::ZERO, takes, Some(StoreErrorKind::Timeout));
         let mut browser = Browser::default();
         world.request(&mut browser, |s| s.set("a", &1)).await;
         for handler in [
@@ -398,4 +400,20 @@ async fn tries_that_would_outlast_the_deadline_are_not_begun() {
             assert_eq!(calls.replaces + calls.deletes, u64::from(tries), "{takes:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn no_attempt_begins_after_the_deadline() {
+    let slow = Duration::from_millis(1900);
+    let world = stubborn(slow, slow, None);
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("a", &1)).await;
+    world.store.reset_calls();
+    let (_, response) = world.request(&mut browser, |s| s.set("a", &2)).await;
+    assert_eq!(response.status, Some(503));
+    assert_eq!(
+        (world.store.calls().replaces, world.store.calls().loads),
+        (1, 2),
+        "and none after the second load"
+    );
 }

@@ -101,3 +101,11 @@ fn wrong_urls_say_what_to_do_and_nothing_else() {
         assert!(!format!("{error:?} {shown}").contains("SECRET"), "{url}: {shown}");
     }
 }
+
+#[test]
+fn plus_in_a_password_is_a_plus() {
+    for url in ["redis+unix:///run/r.sock?user=u&pass=a+b%2Bc", "redis://u:a+b%2Bc@h"] {
+        let Ok(target) = parse(url) else { panic!("{url} is refused") };
+        assert_eq!(target.password.as_deref(), Some("a+b+c"), "{url}");
+    }
+}

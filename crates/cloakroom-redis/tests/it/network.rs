@@ -131,3 +131,53 @@ async fn silent_server_fails_the_start_in_time() {
     assert_eq!(error.kind(), cloakroom_core::ErrorKind::Unavailable);
     assert!(start.elapsed() <= TIMEOUT + GRACE, "{:?}", start.elapsed());
 }
+
+#[tokio::test]
+#[ignore = "needs a redis-server; run `cargo xtask test`"]
+async fn demoted_server_is_not_dialled_without_end() {
+    let server = RedisServer::start().expect("a server");
+    let store = RedisStore::connect(&server.url()).await.expect("a server");
+    server.cli(&["REPLICAOF", "127.0.0.1", "1"]).expect("a replica");
+    let dialled = || {
+        let stats = server.cli(&["INFO", "stats"]).expect("figures");
+        let count = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        count.expect("a count").trim().parse::<u32>().expect("a number")
+    };
+    let before = dialled();
+    let start = Instant::now();
+    let mut requests = 0;
+    while start.elapsed() < Duration::from_secs(1) {
+        store.create(&sample::key(), &sample::record()).await.expect_err("a replica takes no write");
+        requests += 1;
+    }
+    let dials = dialled() - before;
+    println!("{requests} requests, {dials} dials");
+    assert!(dials < 25, "{dials} dials");
+}
+
+#[test]
+#[ignore = "needs a redis-server; run `cargo xtask test`"]
+fn busy_worker_does_not_hold_up_the_others() {
+    let server = RedisServer::start().expect("a server");
+    let home = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let home = home.expect("a runtime");
+    let worker = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let store = home.block_on(RedisStore::connect(&server.url())).expect("a server");
+    // The connection breaks once, as connections do, and a worker is the first to miss it.
+    server.cli(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).expect("a broken connection");
+    let (one, (tell, told), (release, released)) =
+        (store.clone(), std::sync::mpsc::channel(), std::sync::mpsc::channel::<()>());
+    let busy = std::thread::spawn(move || {
+        worker().block_on(async {
+            one.load(&sample::key(), Freshness::Latest).await.expect("an answer");
+            tell.send(()).expect("a listener");
+            // A handler that computes: its thread polls nothing else.
+            let _ = released.recv();
+        });
+    });
+    told.recv().expect("a worker");
+    let answer = worker().block_on(store.load(&sample::key(), Freshness::Latest));
+    drop(release);
+    busy.join().expect("a worker");
+    assert_eq!(answer.expect("an answer"), None);
+}
