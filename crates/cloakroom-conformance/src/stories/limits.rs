@@ -51,7 +51,7 @@ pub async fn full_session_takes_nothing_more(app: &impl App) {
     visitor.put("/value/again", value.as_str()).await.is(204);
 }
 
-/// Bodies that are no JSON, or nested too deeply.
+/// Bodies that are no JSON, or nested too deeply, and paths whose numbers are none.
 ///
 /// 1. Each is answered with 400 or 422, and nothing is stored.
 /// 2. What is just deep enough is stored.
@@ -81,6 +81,9 @@ pub async fn malformed_bodies_store_nothing(app: &impl App) {
             client_error(&client.put("/flash", body.clone()).await.sets_no_cookie());
         }
     }
+    for path in ["/add/a/abc", "/slow/x/read", "/slow/x/add/a/1", "/remember/-1", "/set-then-status/99999"] {
+        client_error(&visitor.ask(super::Request::new("POST", path)).await.sets_no_cookie());
+    }
     client_error(&visitor.put("/flash", "1").await);
     assert!(visitor.get("/value/a").await.is(200).body() == b"1", "the value changed");
     assert!(visitor.get("/flash").await.is(200).json() == json!([]), "there are messages");
@@ -104,5 +107,5 @@ fn refused_body(answer: std::io::Result<Response>) {
 #[track_caller]
 fn client_error(answer: &Response) {
     let status = answer.status();
-    assert!(matches!(status, 400 | 422), "a malformed body was answered with {status}");
+    assert!(matches!(status, 400 | 422), "a malformed request was answered with {status}");
 }

@@ -186,15 +186,11 @@ impl<'s> Write<'s> {
     /// After a conflict: the latest state, with this request's changes done to it again.
     async fn start_over(&mut self, mut stored: Stored) -> Result<Progress> {
         let manager = self.manager();
-        if manager.clock.monotonic() >= self.ends_at {
-            return Err(Error::new(ErrorKind::Contention));
-        }
+        self.check_time()?;
         let Some((record, latest)) = manager.read(&stored.key).await? else {
             return Err(Error::new(ErrorKind::Ended));
         };
-        if manager.clock.monotonic() >= self.ends_at {
-            return Err(Error::new(ErrorKind::Contention));
-        }
+        self.check_time()?;
         let mut arrived = false;
         if let Some((_, held)) = self.earlier.take_if(|(version, _)| *version == record.version) {
             // A commit that was cut short did reach the store: its changes are done.
@@ -252,6 +248,14 @@ impl<'s> Write<'s> {
             return Ok(Progress::Done);
         }
         Ok(Progress::Again)
+    }
+
+    /// Refuses to begin another store call after the deadline.
+    fn check_time(&self) -> Result<()> {
+        if self.manager().clock.monotonic() >= self.ends_at {
+            return Err(Error::new(ErrorKind::Contention));
+        }
+        Ok(())
     }
 
     /// Does the changes to the draft again.
