@@ -49,7 +49,7 @@ impl<'a> Suite<'a> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let mut command = executable.command(&["--ignored", "--exact"]);
+        let mut command = executable.command(&["--ignored", "--exact", "--show-output"]);
         command.args(&wanted);
         self.run_exactly(&executable.label, command, wanted.len())
     }
