@@ -17,15 +17,19 @@ fn increments_from_many_threads_are_all_counted() {
     let (store, _) = store();
     let counter = |count: u64, version| Record::new(count.to_be_bytes().to_vec(), version, MINUTE);
     let _ = now(store.create(&key(0), &counter(0, version(1)))).unwrap();
+    let start = Barrier::new(usize::try_from(THREADS).unwrap());
     thread::scope(|scope| {
         for thread in 0..THREADS {
-            let store = store.clone();
+            let (store, start) = (store.clone(), &start);
             scope.spawn(move || {
+                start.wait();
                 for round in 0..1000 {
                     let own = version(2 + thread * 1000 + round);
                     loop {
                         let old = now(store.load(&key(0), Freshness::Latest)).unwrap().unwrap();
                         let count = u64::from_be_bytes(old.payload.as_slice().try_into().unwrap());
+                        // So that another thread comes in between, also where there is one core.
+                        thread::yield_now();
                         let new = counter(count + 1, own);
                         if now(store.replace(&key(0), old.version, &new)).unwrap() == Replaced::Replaced {
                             break;
