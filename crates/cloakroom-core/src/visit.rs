@@ -99,7 +99,7 @@ impl Visit {
     }
 
     /// What the response must carry where [`commit`](Self::commit) did not end, because code of the
-    /// application panicked in it: an error, and no token.
+    /// application panicked in it: an error, and the token of what an earlier `save` stored.
     ///
     /// ```
     /// # use cloakroom_core::testing::ModelStore;
@@ -110,7 +110,12 @@ impl Visit {
     /// # Ok::<(), cloakroom_core::Error>(())
     /// ```
     pub fn failed(&self) -> Reply {
-        reply(&self.0.manager, Some(Error::new(ErrorKind::Other)), CacheRule::NoStore)
+        let manager = &self.0.manager;
+        let mut reply = reply(manager, Some(Error::new(ErrorKind::Other)), CacheRule::NoStore);
+        if let Some(Ok(session)) = self.0.session.get() {
+            reply.token = news(manager, &session.shared().live());
+        }
+        reply
     }
 
     async fn load(&self) -> Result<Session> {
@@ -311,9 +316,8 @@ async fn close(shared: &Shared) -> Reply {
         Caches::Restricted => CacheRule::Private,
     };
     let mut reply = reply(manager, refusal, cache);
-    if reply.refusal.is_none() {
-        reply.token = news(manager, &live);
-    }
+    // Also with a refusal: what an earlier `save` stored is news that the client must not miss.
+    reply.token = news(manager, &live);
     reply
 }
 

@@ -110,6 +110,23 @@ async fn failed_save_can_be_tried_again() {
 }
 
 #[tokio::test]
+async fn token_of_a_saved_login_survives_an_outage_after_it() {
+    let world = World::new();
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("basket", &1)).await;
+    let visit = world.visit(&browser);
+    let session = visit.session().await.unwrap();
+    session.authenticate("ada").unwrap();
+    session.save().await.unwrap();
+    session.set("a", &1).unwrap();
+    world.store.fail_next(Verb::Replace, DOWN);
+    let response = browser.take(&visit.commit().await);
+    assert_eq!((response.status, response.header("cache-control")), (Some(503), Some("no-store")));
+    assert!(browser.take(&visit.failed()).set_cookie().is_some(), "nor is it lost to a panic");
+    assert_eq!(world.principal(&mut browser).await.as_deref(), Some("ada"), "the login was stored");
+}
+
+#[tokio::test]
 async fn full_store_is_told_to_the_client() {
     let world = World::new();
     let mut browser = Browser::default();
