@@ -122,6 +122,7 @@ async fn token_of_a_saved_login_survives_an_outage_after_it() {
     world.store.fail_next(Verb::Replace, DOWN);
     let response = browser.take(&visit.commit().await);
     assert_eq!((response.status, response.header("cache-control")), (Some(503), Some("no-store")));
+    assert!(response.set_cookie().is_some(), "the login was stored");
     assert!(browser.take(&visit.failed()).set_cookie().is_some(), "nor is it lost to a panic");
     assert_eq!(world.principal(&mut browser).await.as_deref(), Some("ada"), "the login was stored");
 }
