@@ -8,7 +8,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::derive::{Subkeys, digest_of, mac_of};
 use crate::error::Error;
 use crate::seal::{self, Binding, Purpose};
-use crate::token::{self, Handle, Secret, SecretHash, Token};
+use crate::sealed_text;
+use crate::token::{self, Handle, Secret, SecretHash, Token, TokenKey};
 
 const RENEWAL: &[u8] = b"cloakroom/v1/renewal-secret";
 const STORE_KEY: &[u8] = b"cloakroom/v1/store-key";
@@ -80,6 +81,45 @@ impl Keys {
     #[must_use]
     pub fn is_current(&self, envelope: &[u8]) -> bool {
         seal::key_id(envelope) == Some(&self.writing().id)
+    }
+
+    /// Seals a whole session into text that a cookie called `cookie_name` may hold unquoted, for clients that
+    /// keep their session themselves.
+    ///
+    /// ```
+    /// use cloakroom_codec::{KeyRing, TokenKey};
+    ///
+    /// let keys = KeyRing::generate().bind("shop")?;
+    /// let text = keys.write_sealed("__Host-session", b"state")?;
+    /// let (state, key) = keys.read_sealed("__Host-session", text.as_bytes())?;
+    /// assert_eq!((&**state, key), (b"state".as_slice(), TokenKey::Writing));
+    /// # Ok::<(), cloakroom_codec::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge): the text would be longer than
+    ///   [`MAX_SEALED_TEXT_LEN`](crate::MAX_SEALED_TEXT_LEN).
+    /// - [`ErrorKind::Random`](crate::ErrorKind::Random): the operating system gave no random bytes.
+    pub fn write_sealed(&self, cookie_name: &str, plaintext: &[u8]) -> Result<String, Error> {
+        sealed_text::write(self.writing(), &self.namespace, cookie_name, plaintext)
+    }
+
+    /// Opens what [`write_sealed`](Self::write_sealed) of this ring sealed for `cookie_name`, and tells under
+    /// which key it was.
+    ///
+    /// Exactly one text is accepted for each envelope.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed) for text that is too long or no canonical
+    /// base64url, and those of [`open`](Self::open).
+    pub fn read_sealed(
+        &self,
+        cookie_name: &str,
+        text: &[u8],
+    ) -> Result<(Zeroizing<Vec<u8>>, TokenKey), Error> {
+        sealed_text::read(&self.keys, &self.namespace, cookie_name, text)
     }
 
     /// Writes the token of a session, in [`TOKEN_LEN`](crate::TOKEN_LEN) characters that a cookie may hold

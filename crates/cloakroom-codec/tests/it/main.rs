@@ -9,6 +9,7 @@
 mod envelope;
 mod key_ring;
 mod primitives;
+mod sealed_text;
 mod speed;
 mod token;
 mod value;
