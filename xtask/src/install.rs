@@ -7,6 +7,8 @@ use std::{env, fs};
 use crate::command::step;
 use crate::{Error, Result};
 
+mod policy;
+
 #[cfg(test)]
 mod tests;
 
@@ -14,11 +16,28 @@ mod tests;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Program {
-    /// `redis-server`: the server of the tests that need Redis.
+    /// `redis-server`: alone, under sentinels, and in a cluster.
     RedisServer,
+    /// `memcached`.
+    Memcached,
+    /// `initdb`: beside it lies `postgres`, which is rarely in `PATH`.
+    Initdb,
+    /// `psql`: the client of PostgreSQL.
+    Psql,
+    /// `mariadbd`: the server.
+    Mariadbd,
+    /// `mariadb-install-db`: makes its data directory.
+    MariadbInstallDb,
+    /// `mariadb`: its client.
+    Mariadb,
     /// `openssl`: makes the certificates of servers that speak TLS.
     Openssl,
 }
+
+/// Where administrators' programs lie, which not everybody has in `PATH`.
+const ALSO: [&str; 2] = ["/usr/local/sbin", "/usr/sbin"];
+/// Where Debian keeps each version of PostgreSQL.
+const POSTGRESQL: &str = "/usr/lib/postgresql";
 
 impl Program {
     /// The name it is started under.
@@ -26,6 +45,12 @@ impl Program {
     pub const fn name(self) -> &'static str {
         match self {
             Self::RedisServer => "redis-server",
+            Self::Memcached => "memcached",
+            Self::Initdb => "initdb",
+            Self::Psql => "psql",
+            Self::Mariadbd => "mariadbd",
+            Self::MariadbInstallDb => "mariadb-install-db",
+            Self::Mariadb => "mariadb",
             Self::Openssl => "openssl",
         }
     }
@@ -35,16 +60,51 @@ impl Program {
     pub const fn package(self) -> &'static str {
         match self {
             Self::RedisServer => "redis-server",
+            Self::Memcached => "memcached",
+            Self::Initdb | Self::Psql => "postgresql",
+            // The core alone has the programs and brings no service.
+            Self::Mariadbd | Self::MariadbInstallDb => "mariadb-server-core",
+            Self::Mariadb => "mariadb-client-core",
             Self::Openssl => "openssl",
         }
     }
 
-    /// Looks for it in the directories of `PATH`.
+    /// Looks for it in the directories of `PATH`, and where Debian hides some of them.
     #[must_use]
     pub fn find(self) -> Option<PathBuf> {
-        let path = env::var_os("PATH")?;
-        env::split_paths(&path).map(|directory| directory.join(self.name())).find(|file| is_program(file))
+        let path = env::var_os("PATH").unwrap_or_default();
+        let mut directories: Vec<PathBuf> = env::split_paths(&path).collect();
+        directories.extend(ALSO.map(PathBuf::from));
+        if self == Self::Initdb {
+            directories
+                .extend(versions(Path::new(POSTGRESQL)).into_iter().map(|version| version.join("bin")));
+        }
+        directories.into_iter().map(|directory| directory.join(self.name())).find(|file| is_program(file))
     }
+
+    /// A command that starts it.
+    ///
+    /// # Errors
+    ///
+    /// It is not there; the message names its package.
+    pub(crate) fn command(self) -> Result<Command> {
+        Ok(Command::new(self.path()?))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(self) -> Result<PathBuf> {
+        let (name, package) = (self.name(), self.package());
+        self.find().ok_or_else(|| Error::new(format!("cannot find {name} (Debian's package: {package})")))
+    }
+}
+
+/// The directories that are named after a number, the greatest first.
+fn versions(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut numbered: Vec<(u32, PathBuf)> =
+        entries.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path()))).collect();
+    numbered.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
+    numbered.into_iter().map(|(_, path)| path).collect()
 }
 
 /// Makes sure that the programs are there.
@@ -60,11 +120,11 @@ pub fn ensure(programs: &[Program]) -> Result<()> {
         Plan::Ready => Ok(()),
         Plan::Install(packages) => {
             step::say(&format!(
-                "missing: {}; installing the Debian packages {} (a package may also start a service of its own, \
-                 which no test touches)",
+                "missing: {}; installing the Debian packages {}",
                 names(&missing),
                 packages.join(" ")
             ));
+            let _quiet = policy::NoServices::declare()?;
             let mut update = Command::new("apt-get");
             update.args(["update", "-qq"]);
             step::run(update)?;
@@ -74,7 +134,7 @@ pub fn ensure(programs: &[Program]) -> Result<()> {
             step::run(install)?;
             match missing.iter().find(|program| program.find().is_none()) {
                 None => Ok(()),
-                Some(program) => Err(Error::new(format!("{} is still not in PATH", program.name()))),
+                Some(program) => Err(Error::new(format!("{} is still not to be found", program.name()))),
             }
         }
         Plan::Ask(message) => Err(Error::new(message)),
@@ -112,7 +172,12 @@ fn plan(missing: &[Program], system: System) -> Plan {
     if missing.is_empty() {
         return Plan::Ready;
     }
-    let packages: Vec<&str> = missing.iter().map(|program| program.package()).collect();
+    let mut packages: Vec<&str> = Vec::new();
+    for package in missing.iter().map(|program| program.package()) {
+        if !packages.contains(&package) {
+            packages.push(package);
+        }
+    }
     let how = match system {
         System::DebianAsRoot => return Plan::Install(packages),
         System::Debian => format!("`sudo apt-get install --no-install-recommends {}`", packages.join(" ")),

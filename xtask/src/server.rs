@@ -1,21 +1,22 @@
 //! Servers as values.
 //!
-//! A server is a child process with a private directory. It listens on a Unix socket in that directory and
-//! on a free loopback port, it answers before its constructor returns, and dropping it ends that one process
+//! A server is a child process with a private directory. It listens on a free loopback port and, where it can,
+//! on a Unix socket in that directory; it answers before its constructor returns, and dropping it ends that one process
 //! by its id and removes the directory. Nothing is shared between two of them, so tests may run side by side.
 //!
 //! One file a kind of server, each built from a process, a directory and a port.
 
 mod certificate;
 mod directory;
+mod memcached;
 mod port;
 mod process;
 mod redis;
 mod resp;
 
+pub use self::memcached::{MemcachedServer, MemcachedServerBuilder};
 pub use self::redis::{Persistence, RedisServer, RedisServerBuilder};
 
 use self::certificate::TestAuthority;
 use self::directory::PrivateDirectory;
-use self::port::free_port;
 use self::process::Process;

@@ -18,6 +18,12 @@ fn root_on_debian_installs_only_what_is_missing() {
 }
 
 #[test]
+fn a_package_with_two_programs_is_installed_once() {
+    let planned = plan(&[Program::Initdb, Program::Memcached, Program::Psql], System::DebianAsRoot);
+    assert_eq!(planned, Plan::Install(vec!["postgresql", "memcached"]));
+}
+
+#[test]
 fn everybody_else_is_told_what_is_missing_and_how_to_get_it() {
     for system in [System::Debian, System::Other] {
         let Plan::Ask(message) = plan(&BOTH, system) else { panic!("{system:?} must ask") };
@@ -33,4 +39,17 @@ fn a_program_is_found_in_path() {
     assert!(super::is_program(std::path::Path::new("/bin/sh")));
     assert!(!super::is_program(std::path::Path::new("/bin")));
     assert!(!super::is_program(std::path::Path::new("/etc/passwd")));
+}
+
+#[test]
+fn the_newest_version_comes_first() {
+    let directory = std::env::temp_dir().join(format!("cloakroom-versions-{}", std::process::id()));
+    for name in ["9", "15", "contrib", "16"] {
+        std::fs::create_dir_all(directory.join(name)).unwrap();
+    }
+    let names: Vec<_> =
+        super::versions(&directory).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+    assert_eq!(names, ["16", "15", "9"]);
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert!(super::versions(&directory).is_empty());
 }

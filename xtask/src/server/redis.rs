@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use super::port::on_free_ports;
 use super::resp::RespConnection;
-use super::{PrivateDirectory, Process, TestAuthority, free_port};
+use super::{PrivateDirectory, Process, TestAuthority};
 use crate::{Error, Result};
 
 #[cfg(test)]
@@ -14,8 +15,6 @@ mod tests;
 
 /// How long a server may take to answer its first `PING`.
 const START: Duration = Duration::from_secs(20);
-/// How often another port is tried when somebody took the one that was found.
-const TRIES: usize = 5;
 
 /// One `redis-server` with a private directory, a Unix socket and a free loopback port.
 ///
@@ -124,18 +123,10 @@ impl RedisServerBuilder {
             Tls::On => Some(TestAuthority::create(directory.path())?),
             Tls::Off => None,
         };
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let tls = if authority.is_some() { Some(free_port()?) } else { None };
-            let ports = Ports { plain: free_port()?, tls };
-            let mut process = spawn(&self, &directory, ports, authority.as_ref())?;
-            match wait(&mut process, &self, &directory) {
-                Ok(()) => return Ok(RedisServer { process, directory, ports, authority, options: self }),
-                Err(_) if tries < TRIES && process.tail().contains("Address already in use") => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let ports = |[plain, tls]: [u16; 2]| Ports { plain, tls: authority.as_ref().map(|_| tls) };
+        let spawn = |found| spawn(&self, &directory, ports(found), authority.as_ref());
+        let (process, found) = on_free_ports(spawn, |process, _| wait(process, &self, &directory))?;
+        Ok(RedisServer { process, ports: ports(found), directory, authority, options: self })
     }
 }
 
