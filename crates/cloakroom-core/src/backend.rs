@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::store::Store;
 
-/// Where a manager keeps its sessions: any [`Store`], behind one type.
+/// Where a manager keeps its sessions: any [`Store`], behind one type, or with the clients themselves.
 ///
 /// ```
 /// use cloakroom_core::testing::ModelStore;
@@ -21,10 +21,40 @@ pub struct Backend(Kind);
 #[derive(Clone)]
 enum Kind {
     Store(Arc<dyn Store>),
+    ClientSide,
 }
 
 impl Backend {
-    /// Puts a decorator around the store, such as one that counts or caches.
+    /// Lets each client carry its session itself, encrypted and signed, in the place of the token.
+    ///
+    /// There is no store, so there is nothing to set up, to call or to wait for. And nothing is remembered:
+    ///
+    /// - A session cannot be taken back. After a logout the browser has forgotten it, but a copy that somebody
+    ///   kept goes on to its idle deadline. `rotate()` and `authenticate` make no copy worthless. Listing and
+    ///   revoking sessions is [`Unsupported`](crate::ErrorKind::Unsupported), and so is `Session::detached`.
+    /// - Of two requests at the same time the response that arrives last wins, and the other's changes are
+    ///   lost; nobody is told. `take`, `require_unchanged` and flash messages promise no more than that.
+    /// - A session is at most 2 KiB encoded, or what
+    ///   [`with_max_size`](crate::SessionManagerBuilder::with_max_size) says and browsers take: a larger one is
+    ///   [`TooLarge`](crate::ErrorKind::TooLarge) before anything is sent.
+    /// - Deadlines are judged by the clocks of the instances, which must agree.
+    ///
+    /// It suits preferences, carts and short logins of low value.
+    ///
+    /// ```
+    /// use cloakroom_core::{Backend, KeyRing, SessionManager};
+    ///
+    /// let sessions = SessionManager::new(Backend::client_side(), KeyRing::generate());
+    /// # let _ = sessions;
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn client_side() -> Self {
+        Self(Kind::ClientSide)
+    }
+
+    /// Puts a decorator around the store, such as one that counts or caches. A client-side backend has no
+    /// store, and stays as it is.
     ///
     /// ```
     /// use cloakroom_core::testing::{FailingStore, ModelStore};
@@ -38,12 +68,15 @@ impl Backend {
     pub fn layer<S: Store>(self, decorate: impl FnOnce(Arc<dyn Store>) -> S) -> Self {
         match self.0 {
             Kind::Store(store) => Self::from(decorate(store)),
+            Kind::ClientSide => self,
         }
     }
 
-    pub(crate) fn store(&self) -> &dyn Store {
+    /// The store; `None` where clients carry their sessions.
+    pub(crate) fn store(&self) -> Option<&dyn Store> {
         match &self.0 {
-            Kind::Store(store) => &**store,
+            Kind::Store(store) => Some(&**store),
+            Kind::ClientSide => None,
         }
     }
 }
@@ -58,6 +91,7 @@ impl fmt::Debug for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Store(store) => f.debug_tuple("Backend").field(store).finish(),
+            Kind::ClientSide => f.write_str("Backend(ClientSide)"),
         }
     }
 }

@@ -1,11 +1,15 @@
 //! The one decision: what a request's changes ask of the store.
 
+mod carry;
 mod index;
 mod tries;
 mod write;
 
 use std::time::Duration;
 
+use cloakroom_codec::TokenKey;
+
+use self::carry::carry;
 use self::tries::Tries;
 use self::write::{Write, rebase};
 use crate::change::Change;
@@ -42,8 +46,14 @@ pub(crate) async fn commit(shared: &Shared) -> Result<()> {
             let mut live = shared.live();
             live.phase = Phase::LoggedOut(Deletion::Done);
             live.news = News::Removal;
+            let had_one = matches!(live.place, Place::Carried(_));
+            drop(live);
+            if had_one {
+                shared.manager.events.emit(SessionEventKind::Ended(EndReason::Logout), None);
+            }
             Ok(())
         }
+        Due::Carry => carry(shared),
         Due::Refuse => {
             shared.live().phase = Phase::Ended;
             shared.manager.events.emit(SessionEventKind::WriteRefused, None);
@@ -67,6 +77,8 @@ enum Due {
     Delete(StoreKey),
     /// Log out where there is no record.
     Forget,
+    /// Give the session back to the client that carries it.
+    Carry,
     /// The request came with a token that was just rotated away.
     Refuse,
 }
@@ -77,7 +89,7 @@ fn due(manager: &Inner, live: &mut Live) -> Due {
         Phase::LoggedOut(Deletion::Pending) => {
             return match &live.place {
                 Place::Nowhere(Origin::NoToken) => Due::Nothing,
-                Place::Nowhere(Origin::DeadToken) => Due::Forget,
+                Place::Nowhere(Origin::DeadToken) | Place::Carried(_) => Due::Forget,
                 Place::Overtaken => Due::Refuse,
                 Place::Stored(stored) => Due::Delete(stored.key),
             };
@@ -88,8 +100,19 @@ fn due(manager: &Inner, live: &mut Live) -> Due {
         Place::Overtaken if !live.has_changes() => Due::Nothing,
         Place::Overtaken if live.changes.iter().any(Change::is_authentication) => Due::Write,
         Place::Overtaken => Due::Refuse,
-        Place::Nowhere(_) if live.has_changes() && has_content(live.seen()) => Due::Write,
+        Place::Nowhere(_) if live.has_changes() && has_content(live.seen()) => {
+            if manager.is_client_side() {
+                Due::Carry
+            } else {
+                Due::Write
+            }
+        }
         Place::Nowhere(_) => Due::Nothing,
+        Place::Carried(carried) => {
+            let is_due =
+                live.has_changes() || carried.key == TokenKey::Old || manager.is_keep_alive_due(&live.base);
+            if is_due { Due::Carry } else { Due::Nothing }
+        }
         Place::Stored(stored) => {
             if live.has_changes()
                 || secret_upkeep(manager, live.reach, stored, &live.base) != SecretUpkeep::None
@@ -161,7 +184,7 @@ async fn delete(shared: &Shared, key: &StoreKey) -> Result<()> {
     let mut tries = Tries::new(manager, ends_at);
     let answer = loop {
         tries.begin();
-        match manager.store().delete(key).await {
+        match manager.store()?.delete(key).await {
             Ok(answer) => break answer,
             Err(error) if tries.another_after(&error) => {}
             Err(error) => return Err(error.into()),
@@ -183,7 +206,8 @@ async fn delete(shared: &Shared, key: &StoreKey) -> Result<()> {
 }
 
 async fn touch(shared: &Shared, stored: &Stored, ttl: Duration) {
-    match shared.manager.store().touch(&stored.key, stored.version, ttl).await {
+    let Ok(store) = shared.manager.store() else { return };
+    match store.touch(&stored.key, stored.version, ttl).await {
         Ok(Touched::Touched) => {
             let mut live = shared.live();
             if is_token_due(&live, stored) {

@@ -100,6 +100,8 @@ pub enum EndReason {
     Logout,
     /// Revoked through the manager.
     Revoked,
+    /// Nobody used it for its idle time. Only client-side sessions tell: a store forgets in silence.
+    Idle,
     /// Its absolute deadline passed.
     Absolute,
     /// A secret came back after its renewal's grace: two parties hold the session.

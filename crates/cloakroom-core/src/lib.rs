@@ -3,6 +3,7 @@
 
 // In the order of a request.
 mod cache;
+mod carried;
 mod change;
 mod commit;
 mod cookie_header;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cloakroom_codec::{Handle, Secret, State, TokenKey};
 
+use crate::carried::Carried;
 use crate::change::{Change, differs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manager::Inner;
@@ -69,6 +70,8 @@ pub(crate) enum Place {
     Nowhere(Origin),
     /// Under a key of the store.
     Stored(Stored),
+    /// With its client.
+    Carried(Carried),
     /// The session was rotated less than a minute ago, and this request came with the old token.
     Overtaken,
 }
@@ -153,7 +156,7 @@ impl Live {
     }
 
     pub(crate) const fn at(place: Place, base: State) -> Self {
-        let was_new = !matches!(place, Place::Stored(_));
+        let was_new = !matches!(place, Place::Stored(_) | Place::Carried(_));
         Self {
             place,
             base,

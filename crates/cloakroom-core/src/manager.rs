@@ -11,12 +11,14 @@ use cloakroom_codec::{KeyRing, Keys, State};
 
 use crate::backend::Backend;
 use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Events, SessionEventKind};
 use crate::expiry::Expiry;
+use crate::principal::PrincipalIndex;
 use crate::renewal::{OnReuse, Renewal};
 use crate::store::{Store, StoreKey};
 use crate::transport::Transport;
-use crate::visit::Visit;
+use crate::visit::{Ticket, Visit};
 
 pub use self::builder::SessionManagerBuilder;
 pub use self::listing::SessionInfo;
@@ -99,20 +101,43 @@ impl SessionManager {
     /// Cheap, and without a store call: a forged token is an absent one.
     #[must_use]
     pub fn visit<'h>(&self, headers: impl IntoIterator<Item = &'h [u8]>) -> Visit {
-        let token = match self.0.transport.read(&self.0.keys, headers) {
-            Ok(token) => token,
-            Err(reason) => {
-                self.0.events.emit(SessionEventKind::TokenRejected(reason), None);
-                None
-            }
-        };
-        Visit::new(Arc::clone(&self.0), token)
+        let ticket = self.0.ticket(headers);
+        Visit::new(Arc::clone(&self.0), ticket)
     }
 }
 
 impl Inner {
-    pub(crate) fn store(&self) -> &dyn Store {
-        self.backend.store()
+    /// The store.
+    ///
+    /// # Errors
+    ///
+    /// There is none: the clients carry their sessions.
+    pub(crate) fn store(&self) -> Result<&dyn Store> {
+        self.backend.store().ok_or_else(|| Error::new(ErrorKind::Unsupported))
+    }
+
+    /// The index of principals, where the store has one.
+    pub(crate) fn principals(&self) -> Option<&dyn PrincipalIndex> {
+        self.backend.store()?.principals()
+    }
+
+    pub(crate) fn is_client_side(&self) -> bool {
+        self.backend.store().is_none()
+    }
+
+    /// What the client brought.
+    fn ticket<'h>(&self, headers: impl IntoIterator<Item = &'h [u8]>) -> Ticket {
+        if self.is_client_side() {
+            return Ticket::Carried(self.transport.candidates(headers));
+        }
+        match self.transport.read(&self.keys, headers) {
+            Ok(Some(token)) => Ticket::Token(token),
+            Ok(None) => Ticket::None,
+            Err(reason) => {
+                self.events.emit(SessionEventKind::TokenRejected(reason), None);
+                Ticket::None
+            }
+        }
     }
 
     /// Milliseconds since the Unix epoch.

@@ -21,6 +21,7 @@ pub struct Reply {
 }
 
 /// The header that hands out or takes away a token.
+#[derive(Clone)]
 pub(crate) struct TokenHeader {
     pub(crate) name: String,
     pub(crate) value: String,

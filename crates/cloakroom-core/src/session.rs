@@ -302,7 +302,7 @@ impl Session {
     pub fn handle(&self) -> Option<PublicHandle> {
         match &self.0.live().place {
             Place::Stored(stored) => Some(stored.key.public_handle()),
-            Place::Nowhere(_) | Place::Overtaken => None,
+            Place::Nowhere(_) | Place::Overtaken | Place::Carried(_) => None,
         }
     }
 

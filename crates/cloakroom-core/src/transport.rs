@@ -69,6 +69,31 @@ impl Transport {
         }
     }
 
+    /// What requests carry in the place of a token, where clients keep their sessions: not opened yet.
+    pub(crate) fn candidates<'h>(&self, headers: impl IntoIterator<Item = &'h [u8]>) -> Vec<Vec<u8>> {
+        match self {
+            Self::Cookie(policy) => {
+                cookie_header::values(headers, policy.name()).iter().map(<[u8]>::to_vec).collect()
+            }
+            Self::Header(_) => {
+                let mut found: Vec<Vec<u8>> = Vec::new();
+                for value in headers.into_iter().filter(|value| !value.is_empty()) {
+                    if found.len() < cookie_header::MAX_CANDIDATES
+                        && !found.iter().any(|known| known == value)
+                    {
+                        found.push(value.to_vec());
+                    }
+                }
+                found
+            }
+        }
+    }
+
+    /// The longest response header that may hand out `token`.
+    pub(crate) fn longest_issue(&self, token: &str) -> TokenHeader {
+        self.issue(token, Duration::MAX, CookieLifetime::Persistent)
+    }
+
     /// The response header that hands out a token, for a session that ends in `left` at the latest.
     pub(crate) fn issue(&self, token: &str, left: Duration, lifetime: CookieLifetime) -> TokenHeader {
         match self {

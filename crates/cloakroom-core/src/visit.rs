@@ -43,15 +43,24 @@ pub struct Visit(Arc<Shelf>);
 
 struct Shelf {
     manager: Arc<Inner>,
-    token: Option<Token>,
+    ticket: Ticket,
     session: OnceCell<Result<Session>>,
     /// Somebody asked for the session, even if the load was dropped.
     asked: AtomicBool,
 }
 
+/// What a client brings of its session.
+pub(crate) enum Ticket {
+    None,
+    /// An authentic token.
+    Token(Token),
+    /// What may be the session itself; nobody has looked at it yet.
+    Carried(Vec<Vec<u8>>),
+}
+
 impl Visit {
-    pub(crate) fn new(manager: Arc<Inner>, token: Option<Token>) -> Self {
-        Self(Arc::new(Shelf { manager, token, session: OnceCell::new(), asked: AtomicBool::new(false) }))
+    pub(crate) fn new(manager: Arc<Inner>, ticket: Ticket) -> Self {
+        Self(Arc::new(Shelf { manager, ticket, session: OnceCell::new(), asked: AtomicBool::new(false) }))
     }
 
     /// The session of this request. The first call loads it, later ones share what it found.
@@ -120,9 +129,10 @@ impl Visit {
 
     async fn load(&self) -> Result<Session> {
         let manager = &self.0.manager;
-        let live = match &self.0.token {
-            None => Live::nowhere(Origin::NoToken, manager.empty_state()),
-            Some(token) => match manager.find(token).await {
+        let live = match &self.0.ticket {
+            Ticket::None => Live::nowhere(Origin::NoToken, manager.empty_state()),
+            Ticket::Carried(candidates) => manager.open_carried(candidates),
+            Ticket::Token(token) => match manager.find(token).await {
                 Ok(live) => live,
                 Err(error) => {
                     log_failure("load", &error);
@@ -181,7 +191,7 @@ impl Inner {
             Verdict::Reused => {
                 self.emit(SessionEventKind::TokenRejected(RejectReason::Reused), &key);
                 if self.on_reuse == OnReuse::End {
-                    let _ = self.store().delete(&key).await?;
+                    let _ = self.store()?.delete(&key).await?;
                     self.emit(SessionEventKind::Ended(EndReason::TokenReuse), &key);
                 }
                 Ok(self.dead())
@@ -191,7 +201,7 @@ impl Inner {
 
     /// Reads a live session; `None` if there is none, or nothing that can be opened.
     pub(crate) async fn read(&self, key: &StoreKey) -> Result<Option<(Record, State)>> {
-        let record = match self.store().load(key, Freshness::Latest).await {
+        let record = match self.store()?.load(key, Freshness::Latest).await {
             Ok(Some(record)) if !record.payload.is_empty() => record,
             Ok(_) => return Ok(None),
             Err(error) if error.kind() == StoreErrorKind::Corrupt => {
@@ -334,6 +344,7 @@ fn reply(manager: &Inner, refusal: Option<Error>, cache: CacheRule) -> Reply {
 fn news(manager: &Inner, live: &Live) -> Option<crate::reply::TokenHeader> {
     match (live.news, &live.place) {
         (News::Removal, _) => Some(manager.transport.remove()),
+        (News::Token, Place::Carried(carried)) => carried.anew.clone(),
         (News::Token, Place::Stored(Stored { handle, secret: Some(secret), .. })) => {
             let token = manager.keys.write_token(manager.transport.token_name(), handle, secret);
             let left = live.base.absolute_deadline.saturating_sub(manager.now());

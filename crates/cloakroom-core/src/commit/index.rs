@@ -16,7 +16,7 @@ pub(super) async fn enter(
     before: Option<&State>,
     after: &State,
 ) -> Result<()> {
-    let (Some(index), Some(tag)) = (manager.store().principals(), tag_of(manager, after)) else {
+    let (Some(index), Some(tag)) = (manager.principals(), tag_of(manager, after)) else {
         return Ok(());
     };
     let is_known = before.is_some_and(|before| {
@@ -34,7 +34,7 @@ pub(super) async fn leave(manager: &Inner, key: &StoreKey, before: &State, after
     if principal(before) == principal(after) {
         return;
     }
-    if let (Some(index), Some(tag)) = (manager.store().principals(), tag_of(manager, before))
+    if let (Some(index), Some(tag)) = (manager.principals(), tag_of(manager, before))
         && index.remove(&tag, key).await.is_err()
     {
         manager.emit(SessionEventKind::UpkeepFailed, key);
@@ -43,7 +43,7 @@ pub(super) async fn leave(manager: &Inner, key: &StoreKey, before: &State, after
 
 /// The tag of a state's principal under the key that writes; `None` where the store has no use for it.
 pub(super) fn tag_of(manager: &Inner, state: &State) -> Option<PrincipalTag> {
-    manager.store().principals()?;
+    manager.principals()?;
     let tags = manager.keys.principal_tags(principal(state)?);
     tags.first().map(|tag| PrincipalTag::from_bytes(*tag))
 }

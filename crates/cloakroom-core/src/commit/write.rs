@@ -60,7 +60,7 @@ impl<'s> Write<'s> {
             fresh_secret: live.fresh_secret.clone(),
             target: match &live.place {
                 Place::Stored(stored) => Some(stored.clone()),
-                Place::Nowhere(_) | Place::Overtaken => None,
+                Place::Nowhere(_) | Place::Overtaken | Place::Carried(_) => None,
             },
             reach: live.reach,
             unsure: live.attempt.is_some(),
@@ -136,7 +136,7 @@ impl<'s> Write<'s> {
         let mut tries = Tries::new(self.manager(), self.ends_at);
         loop {
             tries.begin();
-            match self.manager().store().create(key, record).await {
+            match self.manager().store()?.create(key, record).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => self.may_retry(error, &tries)?,
             }
@@ -152,7 +152,7 @@ impl<'s> Write<'s> {
         let answer = loop {
             tries.begin();
             self.attempt = Some((sealed.record.version, self.changes.len()));
-            match self.manager().store().replace(&stored.key, stored.version, &sealed.record).await {
+            match self.manager().store()?.replace(&stored.key, stored.version, &sealed.record).await {
                 Ok(answer) => {
                     self.attempt = None;
                     break answer;

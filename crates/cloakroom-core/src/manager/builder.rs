@@ -7,6 +7,7 @@ use std::time::Duration;
 use cloakroom_codec::KeyRing;
 
 use crate::backend::Backend;
+use crate::carried;
 use crate::clock::Clock;
 use crate::cookie::CookiePolicy;
 use crate::error::{Error, Result};
@@ -39,7 +40,7 @@ pub struct SessionManagerBuilder {
     expiry: Expiry,
     transport: Transport,
     deadline: Duration,
-    max_size: usize,
+    max_size: Option<usize>,
     renewal: Option<Renewal>,
     on_reuse: OnReuse,
     on_ended: OnEnded,
@@ -57,7 +58,7 @@ impl SessionManagerBuilder {
             expiry: Expiry::default(),
             transport: Transport::Cookie(CookiePolicy::default()),
             deadline: Duration::from_secs(2),
-            max_size: 64 * 1024,
+            max_size: None,
             renewal: None,
             on_reuse: OnReuse::End,
             on_ended: OnEnded::Refuse,
@@ -104,8 +105,10 @@ impl SessionManagerBuilder {
     }
 
     /// The largest encoded session, 64 KiB by default, at most 1 MiB; a larger one is not stored.
+    ///
+    /// Client-side sessions: 2 KiB by default, at most what fits into a `Set-Cookie` line of 4093 bytes.
     pub fn with_max_size(mut self, bytes: usize) -> Self {
-        self.max_size = bytes;
+        self.max_size = Some(bytes);
         self
     }
 
@@ -163,13 +166,33 @@ impl SessionManagerBuilder {
                 "the deadline of loads and commits is zero; give them some time, such as 2 s",
             ));
         }
-        if self.max_size < SMALLEST_MAX_SIZE || self.max_size > LARGEST_MAX_SIZE {
+        self.check_size()?;
+        self.bind()
+    }
+
+    fn check_size(&self) -> Result<()> {
+        let max_size = self.max_size();
+        if !(SMALLEST_MAX_SIZE..=LARGEST_MAX_SIZE).contains(&max_size) {
             return Err(Error::misconfigured(
                 "the largest session must be between 512 bytes and 1 MiB; keep large things in a database \
                  and their key in the session",
             ));
         }
-        self.bind()
+        let largest = carried::largest(&self.transport);
+        if self.backend.store().is_none() && max_size > largest {
+            return Err(Error::misconfigured(format!(
+                "client-side sessions of {max_size} bytes do not fit into a cookie of this name, domain and path; \
+                 at most {largest} do: say so by `with_max_size`, or use a store"
+            )));
+        }
+        Ok(())
+    }
+
+    fn max_size(&self) -> usize {
+        self.max_size.unwrap_or(match self.backend.store() {
+            Some(_) => DEFAULT_MAX_SIZE,
+            None => carried::DEFAULT_MAX_SIZE,
+        })
     }
 
     /// The defaults contradict nothing.
@@ -185,6 +208,7 @@ impl SessionManagerBuilder {
     fn bind(self) -> Result<SessionManager> {
         let namespace = self.namespace.as_deref().unwrap_or_else(|| self.transport.token_name());
         let keys = self.keys.bind(namespace)?;
+        let max_size = self.max_size();
         Ok(SessionManager(Arc::new(Inner {
             backend: self.backend,
             keys,
@@ -192,7 +216,7 @@ impl SessionManagerBuilder {
             expiry: self.expiry,
             transport: self.transport,
             deadline: self.deadline,
-            max_size: self.max_size,
+            max_size,
             renewal: self.renewal,
             on_reuse: self.on_reuse,
             on_ended: self.on_ended,
@@ -212,5 +236,6 @@ impl fmt::Debug for SessionManagerBuilder {
     }
 }
 
+const DEFAULT_MAX_SIZE: usize = 64 * 1024;
 const SMALLEST_MAX_SIZE: usize = 512;
 const LARGEST_MAX_SIZE: usize = 1024 * 1024;

@@ -102,7 +102,7 @@ impl SessionManager {
 
 impl Inner {
     fn index(&self) -> Result<&dyn PrincipalIndex> {
-        self.store().principals().ok_or_else(|| Error::new(ErrorKind::Unsupported))
+        self.principals().ok_or_else(|| Error::new(ErrorKind::Unsupported))
     }
 
     async fn keys_of(&self, principal: &str) -> Result<Vec<StoreKey>> {
@@ -126,7 +126,7 @@ impl Inner {
         if self.read_of(key, principal).await?.is_none() {
             return Ok(false);
         }
-        let ended = self.store().delete(key).await? == Deleted::Deleted;
+        let ended = self.store()?.delete(key).await? == Deleted::Deleted;
         if ended {
             self.emit(SessionEventKind::Ended(EndReason::Revoked), key);
         }

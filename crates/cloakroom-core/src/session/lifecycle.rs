@@ -58,7 +58,7 @@ impl Session {
         let at = self.0.manager.now();
         let mut live = self.0.live();
         check_rotatable(&live)?;
-        if matches!(live.place, Place::Stored(_)) {
+        if matches!(live.place, Place::Stored(_) | Place::Carried(_)) {
             live.note(Change::Rotate { at });
             live.fresh_secret = Some(secret);
         }
@@ -170,11 +170,13 @@ impl Session {
     ///
     /// [`ErrorKind::Detached`] for a session that was not stored yet: `save` it first.
     /// [`ErrorKind::Ended`] if it has ended or was rotated since this request loaded it, or a store error.
+    /// [`ErrorKind::Unsupported`] for client-side sessions, which can change only with a response.
     ///
     /// # Cancel safety
     ///
     /// A dropped call did nothing.
     pub async fn detached(&self) -> Result<Self> {
+        self.0.manager.store()?;
         let (stored, generation) = {
             let live = self.0.live();
             if live.is_over() || live.phase == Phase::Ended {

@@ -10,6 +10,7 @@
 
 mod cancellation;
 mod change_over;
+mod client_side;
 mod concurrency;
 mod configuration;
 mod cookies;
