@@ -1,2 +1,23 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod address;
+mod connect;
+mod errand;
+mod error;
+mod facts;
+mod home;
+mod interview;
+mod item_size;
+mod lifetime;
+mod node;
+mod pool;
+mod prefix;
+mod request;
+mod router;
+mod store;
+mod stored;
+mod target;
+
+pub use crate::connect::MemcachedStoreBuilder;
+pub use crate::store::MemcachedStore;

@@ -1,0 +1,61 @@
+//! Where connections live.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::JoinHandle;
+
+/// The runtime of several threads that the store was made in, if there is one.
+///
+/// A connection is served by the runtime that dialled it. In this one no handler that computes holds it up, as one
+/// would in a worker of actix-web.
+#[derive(Debug)]
+pub(crate) struct Home {
+    handle: Option<Handle>,
+    gone: AtomicBool,
+}
+
+impl Home {
+    /// The home of a store that is made here.
+    pub(crate) fn here() -> Self {
+        let handle = Handle::try_current().ok();
+        let handle = handle.filter(|home| home.runtime_flavor() == RuntimeFlavor::MultiThread);
+        Self { handle, gone: AtomicBool::new(false) }
+    }
+
+    /// Does the work at home, or here where there is no home; `None` when the home ended meanwhile. Who drops
+    /// this ends the work.
+    pub(crate) async fn run<F>(&self, work: F) -> Option<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let Some(home) = self.elsewhere() else { return Some(work.await) };
+        let mut task = Guarded(home.spawn(work));
+        match (&mut task.0).await {
+            Ok(output) => Some(output),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => {
+                    self.gone.store(true, Ordering::Relaxed);
+                    None
+                }
+            },
+        }
+    }
+
+    /// The home, unless we are there.
+    fn elsewhere(&self) -> Option<&Handle> {
+        let home = self.handle.as_ref().filter(|_| !self.gone.load(Ordering::Relaxed))?;
+        let here = Handle::try_current().ok()?;
+        (here.id() != home.id()).then_some(home)
+    }
+}
+
+/// Work at home, which ends when nobody waits for it any more.
+struct Guarded<T>(JoinHandle<T>);
+
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
