@@ -1,0 +1,298 @@
+//! A network that misbehaves: a TCP proxy on loopback in front of any server.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::dice::Dice;
+
+/// What becomes of the replies. Numbers of bytes count from the moment at which this is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Network {
+    /// They go through.
+    Pass,
+    /// After exactly so many bytes the connection that carries the next one is reset. Then all go through.
+    CutOnceAfter(u64),
+    /// Each connection is reset after so many bytes of its own.
+    CutEachAfter(u64),
+    /// After so many bytes they wait, until something else is set.
+    HoldAfter(u64),
+    /// They wait, and so do requests, until something else is set. Connections are still accepted.
+    BlackHole,
+    /// One byte goes through at a time, so long after the one before.
+    Trickle(Duration),
+    /// So many other bytes arrive.
+    Garbage,
+    /// Each arrives twice.
+    Duplicate,
+    /// Each arrives so much later.
+    Delay(Duration),
+    /// Every connection is reset, the ones that there are and new ones.
+    Refuse,
+}
+
+/// A proxy that runs until it is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    state: Arc<State>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct State {
+    seen: Seen,
+    setting: watch::Sender<Setting>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Setting {
+    network: Network,
+    /// How many bytes of replies there had been when it was set.
+    base: u64,
+}
+
+/// What went through. All connections count together.
+#[derive(Debug, Default)]
+pub struct Seen {
+    asked: AtomicU64,
+    answered: AtomicU64,
+    connections: AtomicU64,
+    cuts: AtomicU64,
+    news: Notify,
+}
+
+impl Seen {
+    /// Bytes of requests handed to the server.
+    #[must_use]
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Bytes of replies handed to the client.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Ordering::SeqCst)
+    }
+
+    /// Connections that were accepted.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    /// Connections that were reset.
+    #[must_use]
+    pub fn cuts(&self) -> u64 {
+        self.cuts.load(Ordering::SeqCst)
+    }
+
+    fn count(&self, counter: &AtomicU64, by: usize) {
+        counter.fetch_add(by as u64, Ordering::SeqCst);
+        self.news.notify_waiters();
+    }
+}
+
+impl Proxy {
+    /// Starts one before a server.
+    ///
+    /// # Errors
+    ///
+    /// There is no free port.
+    pub async fn before(server: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (setting, _) = watch::channel(Setting { network: Network::Pass, base: 0 });
+        let state = Arc::new(State { seen: Seen::default(), setting });
+        let shared = Arc::clone(&state);
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(carry(client, server, Arc::clone(&shared)));
+            }
+        });
+        Ok(Self { address, state, task })
+    }
+
+    /// Where clients connect to.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What went through so far.
+    #[must_use]
+    pub fn seen(&self) -> &Seen {
+        &self.state.seen
+    }
+
+    /// Sets what becomes of the replies, from now on and of those that wait.
+    pub fn set(&self, network: Network) {
+        self.state.setting.send_replace(Setting { network, base: self.seen().answered() });
+    }
+
+    /// Waits until `condition` holds of what went through.
+    pub async fn until(&self, condition: impl Fn(&Seen) -> bool) {
+        loop {
+            let news = self.seen().news.notified();
+            tokio::pin!(news);
+            news.as_mut().enable();
+            if condition(self.seen()) {
+                return;
+            }
+            news.await;
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.set(Network::Refuse);
+    }
+}
+
+/// How a connection ends.
+enum Parting {
+    /// One side closed it.
+    Closed,
+    /// We reset it.
+    Cut,
+}
+
+async fn carry(mut client: TcpStream, server: SocketAddr, state: Arc<State>) {
+    state.seen.count(&state.seen.connections, 1);
+    let refused = state.setting.borrow().network == Network::Refuse;
+    let parting = match TcpStream::connect(server).await {
+        Ok(mut upstream) if !refused => {
+            let _ = (client.set_nodelay(true), upstream.set_nodelay(true));
+            let ((from_client, to_client), (from_server, to_server)) = (client.split(), upstream.split());
+            tokio::select! {
+                parting = requests(from_client, to_server, &state) => parting,
+                parting = replies(from_server, to_client, &state) => parting,
+            }
+        }
+        _ => Parting::Cut,
+    };
+    if matches!(parting, Parting::Cut) {
+        state.seen.count(&state.seen.cuts, 1);
+        let _ = client.set_zero_linger();
+    }
+}
+
+async fn requests(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, state: &State) -> Parting {
+    let mut setting = state.setting.subscribe();
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        let open = setting.wait_for(|setting| setting.network != Network::BlackHole).await.is_ok();
+        let chunk = buffer.get(..length).unwrap_or_default();
+        if !open || to.write_all(chunk).await.is_err() {
+            break;
+        }
+        state.seen.count(&state.seen.asked, length);
+    }
+    Parting::Closed
+}
+
+async fn replies(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, state: &State) -> Parting {
+    let mut setting = state.setting.subscribe();
+    let mut buffer = vec![0; 64 * 1024];
+    let mut sent = 0;
+    loop {
+        let length = tokio::select! {
+            read = from.read(&mut buffer) => match read {
+                Ok(length @ 1..) => length,
+                _ => return Parting::Closed,
+            },
+            changed = setting.wait_for(|setting| setting.network == Network::Refuse) => {
+                drop(changed);
+                return Parting::Cut;
+            }
+        };
+        let chunk = buffer.get(..length).unwrap_or_default();
+        match deliver(chunk, &mut to, &mut sent, &mut setting, state).await {
+            Ok(()) => {}
+            Err(parting) => return parting,
+        }
+    }
+}
+
+/// Hands a chunk to the client, or what takes its place.
+async fn deliver(
+    chunk: &[u8],
+    to: &mut WriteHalf<'_>,
+    sent: &mut u64,
+    setting: &mut watch::Receiver<Setting>,
+    state: &State,
+) -> Result<(), Parting> {
+    let mut rest = chunk;
+    while !rest.is_empty() {
+        let Setting { network, base } = *setting.borrow_and_update();
+        let since = state.seen.answered().saturating_sub(base);
+        let room = match network {
+            Network::Pass | Network::Garbage | Network::Duplicate | Network::Delay(_) => rest.len(),
+            Network::CutOnceAfter(limit) | Network::HoldAfter(limit) => clamp(limit, since, rest.len()),
+            Network::CutEachAfter(limit) => clamp(limit, *sent, rest.len()),
+            Network::Trickle(_) => 1,
+            Network::BlackHole | Network::Refuse => 0,
+        };
+        if let Network::Delay(time) | Network::Trickle(time) = network {
+            sleep(time).await;
+        }
+        let (part, later) = rest.split_at(room.min(rest.len()));
+        let part = match network {
+            Network::Garbage => garbage(part.len(), since),
+            Network::Duplicate => part.repeat(2),
+            _ => part.to_vec(),
+        };
+        to.write_all(&part).await.map_err(|_| Parting::Closed)?;
+        *sent += part.len() as u64;
+        state.seen.count(&state.seen.answered, part.len());
+        rest = later;
+        let full = match network {
+            Network::CutOnceAfter(limit) => since + part.len() as u64 >= limit,
+            Network::CutEachAfter(limit) => *sent >= limit,
+            _ => network == Network::Refuse,
+        };
+        if full {
+            state.setting.send_if_modified(|now| {
+                let once = matches!(now.network, Network::CutOnceAfter(_));
+                if once {
+                    now.network = Network::Pass;
+                }
+                once
+            });
+            return Err(Parting::Cut);
+        }
+        if room == 0 && setting.changed().await.is_err() {
+            return Err(Parting::Closed);
+        }
+    }
+    Ok(())
+}
+
+fn clamp(limit: u64, so_far: u64, length: usize) -> usize {
+    usize::try_from(limit.saturating_sub(so_far)).unwrap_or(usize::MAX).min(length)
+}
+
+/// Bytes that no server says: any, text, or zeros.
+fn garbage(length: usize, seed: u64) -> Vec<u8> {
+    let mut dice = Dice::new(seed);
+    match dice.roll(3) {
+        0 => (0..length).map(|_| u8::try_from(dice.roll(256)).unwrap_or_default()).collect(),
+        1 => b"HTTP/1.1 400 Bad Request\r\n\r\n".iter().copied().cycle().take(length).collect(),
+        _ => vec![0; length],
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! The proxy does what it says, to the byte.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use super::{Network, Proxy};
+
+const REPLY: &[u8] = b"0123456789";
+
+/// A server that answers each byte with ten.
+async fn server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                while client.read_u8().await.is_ok() && client.write_all(REPLY).await.is_ok() {}
+            });
+        }
+    });
+    address
+}
+
+/// Asks once; what arrives within a moment, and how the connection then is.
+async fn ask(client: &mut TcpStream) -> (Vec<u8>, &'static str) {
+    let mut got = Vec::new();
+    if client.write_all(b"?").await.is_err() {
+        return (got, "broken");
+    }
+    let mut byte = [0];
+    loop {
+        match timeout(Duration::from_millis(60), client.read(&mut byte)).await {
+            Err(_) => return (got, "silent"),
+            Ok(Ok(1)) => got.extend(byte),
+            Ok(Ok(_)) => return (got, "closed"),
+            Ok(Err(_)) => return (got, "reset"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn replies_pass_and_are_counted() {
+    let proxy = Proxy::before(server().await).await.unwrap();
+    let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+    assert_eq!(ask(&mut client).await, (REPLY.to_vec(), "silent"));
+    assert_eq!((proxy.seen().asked(), proxy.seen().answered()), (1, 10));
+    assert_eq!((proxy.seen().connections(), proxy.seen().cuts()), (1, 0));
+}
+
+#[tokio::test]
+async fn connection_is_reset_after_exactly_so_many_bytes() {
+    let proxy = Proxy::before(server().await).await.unwrap();
+    for offset in 0..=10 {
+        let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+        assert_eq!(ask(&mut client).await.1, "silent");
+        proxy.set(Network::CutOnceAfter(offset as u64));
+        assert_eq!(ask(&mut client).await, (REPLY[..offset].to_vec(), "reset"));
+        let mut next = TcpStream::connect(proxy.address()).await.unwrap();
+        assert_eq!(ask(&mut next).await, (REPLY.to_vec(), "silent"), "once");
+    }
+    assert_eq!(proxy.seen().cuts(), 11);
+    proxy.set(Network::CutEachAfter(13));
+    for _ in 0..2 {
+        let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+        assert_eq!(ask(&mut client).await.1, "silent");
+        assert_eq!(ask(&mut client).await, (REPLY[..3].to_vec(), "reset"));
+    }
+}
+
+#[tokio::test]
+async fn replies_wait_and_arrive_later() {
+    let proxy = Proxy::before(server().await).await.unwrap();
+    for (network, before) in [(Network::HoldAfter(4), 4), (Network::BlackHole, 0)] {
+        let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+        proxy.set(network);
+        assert_eq!(ask(&mut client).await, (REPLY[..before].to_vec(), "silent"));
+        proxy.set(Network::Pass);
+        let mut rest = vec![0; 10 - before];
+        client.read_exact(&mut rest).await.unwrap();
+        assert_eq!(rest, REPLY[before..]);
+    }
+}
+
+#[tokio::test]
+async fn replies_are_slow_late_doubled_or_nonsense() {
+    let proxy = Proxy::before(server().await).await.unwrap();
+    let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+    proxy.set(Network::Trickle(Duration::from_millis(10)));
+    let start = Instant::now();
+    assert_eq!(ask(&mut client).await.0, REPLY);
+    assert!(start.elapsed() >= Duration::from_millis(100));
+    proxy.set(Network::Delay(Duration::from_millis(30)));
+    let start = Instant::now();
+    assert_eq!(ask(&mut client).await.0, REPLY);
+    assert!(start.elapsed() >= Duration::from_millis(30));
+    proxy.set(Network::Duplicate);
+    assert_eq!(ask(&mut client).await.0, REPLY.repeat(2));
+    proxy.set(Network::Garbage);
+    for _ in 0..4 {
+        let (got, _) = ask(&mut client).await;
+        assert_eq!(got.len(), 10);
+        assert_ne!(got, REPLY);
+    }
+}
+
+#[tokio::test]
+async fn connections_are_refused() {
+    let proxy = Proxy::before(server().await).await.unwrap();
+    let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+    assert_eq!(ask(&mut client).await.1, "silent");
+    proxy.set(Network::Refuse);
+    proxy.until(|seen| seen.cuts() == 1).await;
+    assert!(matches!(ask(&mut client).await.1, "broken" | "reset"));
+    let mut next = TcpStream::connect(proxy.address()).await.unwrap();
+    assert!(matches!(ask(&mut next).await.1, "broken" | "reset" | "closed"));
+    proxy.set(Network::Pass);
+    let mut next = TcpStream::connect(proxy.address()).await.unwrap();
+    assert_eq!(ask(&mut next).await.0, REPLY);
+}
