@@ -7,7 +7,9 @@
 //! Some need what not every backend has. Those that need an index of principals are listed by
 //! [`index_stories_tests!`](crate::index_stories_tests); a backend without one lists
 //! [`no_index_stories_tests!`](crate::no_index_stories_tests) instead, which wants a typed refusal, so that
-//! nothing is skipped in silence.
+//! nothing is skipped in silence. Where clients carry their sessions,
+//! [`client_side_stories_tests!`](crate::client_side_stories_tests) lists them all, those that need a store with the
+//! reason why they do not apply.
 //!
 //! ```no_run
 //! use std::net::{Ipv4Addr, SocketAddr};
@@ -51,6 +53,7 @@ mod message;
 mod wire;
 
 pub mod caching;
+pub mod client_side;
 pub mod cookies;
 pub mod crowds;
 pub mod endings;
@@ -67,7 +70,7 @@ pub mod values;
 
 use std::time::Duration;
 
-pub use self::app::{App, Instance, Settings};
+pub use self::app::{App, Instance, Keeps, Settings};
 pub use self::client::Client;
 pub use self::message::{Request, Response};
 pub use self::wire::Line;

@@ -7,6 +7,7 @@ use cloakroom_core::{Backend, Error, Result};
 /// | URL | store | feature |
 /// |---|---|---|
 /// | `memory:` | this process, with `?max_entries=N` and `&max_bytes=N` as its bounds | `memory` |
+/// | `cookie:` | none: each client carries its session, see `Backend::client_side` | |
 /// | `redis://…`, `rediss://…`, `redis+unix://…` | one Redis or Valkey, see `RedisStore::connect` | `redis` |
 ///
 /// What a URL cannot say is set on the store itself, of which `Backend::from` then makes a backend.
@@ -35,6 +36,7 @@ use cloakroom_core::{Backend, Error, Result};
 pub async fn connect(url: &str) -> Result<Backend> {
     match Scheme::of(url)? {
         Scheme::Memory => memory(url),
+        Scheme::Cookie => cookie(url),
         Scheme::Redis => redis(url).await,
     }
 }
@@ -42,12 +44,12 @@ pub async fn connect(url: &str) -> Result<Backend> {
 /// Which store a URL is for.
 enum Scheme {
     Memory,
+    Cookie,
     Redis,
 }
 
 /// What later releases may bring, so that a URL for it is not taken for a slip of the pen.
-const PLANNED: [&str; 11] = [
-    "cookie",
+const PLANNED: [&str; 10] = [
     "mariadb",
     "memcache",
     "memcaches",
@@ -65,6 +67,7 @@ impl Scheme {
         let name = url.split_once(':').map(|(name, _)| name.to_ascii_lowercase()).unwrap_or_default();
         match name.as_str() {
             "memory" => Ok(Self::Memory),
+            "cookie" => Ok(Self::Cookie),
             "redis" | "rediss" | "redis+unix" => Ok(Self::Redis),
             _ => Err(Error::misconfigured(match PLANNED.iter().find(|planned| **planned == name) {
                 Some(planned) => {
@@ -77,7 +80,7 @@ impl Scheme {
     }
 }
 
-const KNOWN: &str = "known are `memory:`, `redis://`, `rediss://` and `redis+unix://`";
+const KNOWN: &str = "known are `memory:`, `cookie:`, `redis://`, `rediss://` and `redis+unix://`";
 
 #[cfg(feature = "memory")]
 fn memory(url: &str) -> Result<Backend> {
@@ -113,6 +116,15 @@ fn bound(value: &str) -> Result<usize> {
 #[cfg(not(feature = "memory"))]
 fn memory(_url: &str) -> Result<Backend> {
     Err(feature_is_off("memory"))
+}
+
+fn cookie(url: &str) -> Result<Backend> {
+    match url.split_once(':') {
+        Some((_, "")) => Ok(Backend::client_side()),
+        _ => Err(Error::misconfigured(
+            "nothing can follow `cookie:`; its sizes and times are set on the manager",
+        )),
+    }
 }
 
 #[cfg(feature = "redis")]

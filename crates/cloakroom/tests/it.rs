@@ -18,7 +18,7 @@ async fn a_scheme_that_is_not_known_lists_those_that_are() {
     {
         let refusal = refusal(url).await.expect("no store is behind this URL");
         assert!(refusal.starts_with("the URL of a session store begins with its scheme"), "{url}: {refusal}");
-        for known in ["memory:", "redis://", "rediss://", "redis+unix://"] {
+        for known in ["memory:", "cookie:", "redis://", "rediss://", "redis+unix://"] {
             assert!(refusal.contains(known), "{url}: {refusal}");
         }
     }
@@ -27,7 +27,6 @@ async fn a_scheme_that_is_not_known_lists_those_that_are() {
 #[tokio::test]
 async fn a_store_of_a_later_release_is_named() {
     let cases = [
-        ("cookie:", "`cookie:`"),
         ("sqlite:sessions.db", "`sqlite:`"),
         ("postgres://ada:s3cret@db/shop", "`postgres:`"),
         ("mysql://ada:s3cret@db/shop", "`mysql:`"),
@@ -83,6 +82,17 @@ async fn store_two_sessions(url: &str) -> Option<ErrorKind> {
         }
     }
     None
+}
+
+#[tokio::test]
+async fn cookie_takes_nothing_else() {
+    for url in ["cookie:", "Cookie:"] {
+        assert_eq!(refusal(url).await, None, "{url}");
+    }
+    for url in ["cookie://", "cookie:?max_size=4096", "cookie:s3cret"] {
+        let refusal = refusal(url).await.expect("this URL cannot be understood");
+        assert!(refusal.contains("nothing can follow `cookie:`"), "{url}: {refusal}");
+    }
 }
 
 #[cfg(not(feature = "memory"))]

@@ -19,6 +19,8 @@ const DEADLINE: Duration = Duration::from_secs(20 * 60);
 const MEASURE: &str = "measure_";
 /// How the reasons of ignored tests begin that run where everything is at hand.
 const RUNS_HERE: [&str; 2] = ["needs ", "takes "];
+/// How the reason of a test begins that no machine and no patience would make run.
+const INAPPLICABLE: &str = "does not apply: ";
 
 /// A whole run: the count so far, and what was left out.
 #[derive(Debug)]
@@ -33,6 +35,13 @@ pub(crate) struct Suite<'a> {
 struct LeftOut {
     test: String,
     why: String,
+}
+
+impl LeftOut {
+    /// Whether it can never run: what it asks for is not what its backend is for. That is said, and nothing skipped.
+    fn is_inapplicable(&self) -> bool {
+        self.why.starts_with(INAPPLICABLE)
+    }
 }
 
 impl<'a> Suite<'a> {
@@ -86,7 +95,12 @@ impl<'a> Suite<'a> {
     /// Lists what failed and what did not run, and prints the closing line.
     pub(crate) fn close(self) -> ExitCode {
         step::say("");
-        for LeftOut { test, why } in &self.left_out {
+        let (inapplicable, left_out): (Vec<_>, Vec<_>) =
+            self.left_out.iter().partition(|left_out| left_out.is_inapplicable());
+        for LeftOut { test, why } in inapplicable {
+            step::say(&format!("{test} {why}"));
+        }
+        for LeftOut { test, why } in &left_out {
             step::say(&format!("not run: {test} ({why})"));
         }
         for failure in &self.tally.failures {
@@ -96,7 +110,7 @@ impl<'a> Suite<'a> {
         if passed + failed == 0 {
             step::say("failed: no test ran");
         }
-        step::say(&closing_line(passed, failed, self.left_out.len()));
+        step::say(&closing_line(passed, failed, left_out.len()));
         if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::message::Response;
+
 /// Starts services with the testbed's routes.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an app for the stories",
@@ -20,6 +22,40 @@ pub trait App: Send + Sync + 'static {
     ///
     /// The stories never drop this future.
     fn start(&self, settings: Settings) -> impl Future<Output = Self::Instance> + Send;
+
+    /// What a client keeps of its session: by default a token.
+    fn client_keeps(&self) -> Keeps {
+        Keeps::Token
+    }
+}
+
+/// What a client keeps of its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Keeps {
+    /// 71 characters that select the session and prove its ownership; they change with logins and rotations.
+    Token,
+    /// The session itself, sealed; it changes with every change.
+    Session,
+}
+
+impl Keeps {
+    /// How many characters it is long.
+    pub(super) const fn lengths(self) -> std::ops::RangeInclusive<usize> {
+        match self {
+            Self::Token => 71..=71,
+            Self::Session => 104..=4096,
+        }
+    }
+
+    /// Wants that a change leaves a token as it is; a session of the client's own is sent anew.
+    #[track_caller]
+    pub(super) fn stays_with(self, response: Response) -> Response {
+        match self {
+            Self::Token => response.sets_no_cookie(),
+            Self::Session => response,
+        }
+    }
 }
 
 /// A running service.

@@ -24,7 +24,7 @@ pub async fn idle_session_ends(app: &impl App) {
 /// A session in use.
 ///
 /// 1. With 800 ms of idle time and a look every 300 ms, it is there after two seconds.
-/// 2. Looking is enough, and sends no cookie.
+/// 2. Looking is enough, and sends no cookie (where it is a token).
 pub async fn session_in_use_lives_on(app: &impl App) {
     let instance = app.start(Settings::new().with_idle(Duration::from_millis(800))).await;
     let visitor = Client::of(&instance);
@@ -32,7 +32,7 @@ pub async fn session_in_use_lives_on(app: &impl App) {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(2) {
         super::pass(Duration::from_millis(300)).await;
-        let seen = visitor.get("/session").await.is(200).sets_no_cookie().json();
+        let seen = app.client_keeps().stays_with(visitor.get("/session").await.is(200)).json();
         assert!(seen["new"] == false, "the session ended {:?} after its start", start.elapsed());
     }
 }

@@ -24,6 +24,44 @@
 macro_rules! stories_tests {
     ($app:expr $(, #[$attribute:meta])* $(,)?) => {
         $crate::__stories! { [$crate::__story_tests] ($app) [$(#[$attribute])*] }
+        $crate::__revocation_stories! { [$crate::__story_tests] ($app) [$(#[$attribute])*] }
+        $crate::__compare_and_set_stories! { [$crate::__story_tests] ($app) [$(#[$attribute])*] }
+    };
+}
+
+/// Lists the stories of a backend that lets clients carry their sessions, in place of
+/// [`stories_tests!`](crate::stories_tests).
+///
+/// Stories that need a store are listed as well, ignored, with the reason why they do not apply. Others say
+/// what such a backend is worth instead.
+///
+/// ```no_run
+/// # use std::net::SocketAddr;
+/// # use cloakroom_conformance::stories::{App, Instance, Keeps, Settings};
+/// # struct Mine;
+/// # struct Served(SocketAddr);
+/// # impl App for Mine {
+/// #     type Instance = Served;
+/// #     async fn start(&self, _settings: Settings) -> Served { Served(([127, 0, 0, 1], 8080).into()) }
+/// #     fn client_keeps(&self) -> Keeps { Keeps::Session }
+/// # }
+/// # impl Instance for Served {
+/// #     fn address(&self) -> SocketAddr { self.0 }
+/// # }
+/// cloakroom_conformance::client_side_stories_tests!(Mine, #[ignore = "needs a server"]);
+/// # Ok::<(), cloakroom_core::Error>(())
+/// ```
+#[macro_export]
+macro_rules! client_side_stories_tests {
+    ($app:expr $(, #[$attribute:meta])* $(,)?) => {
+        $crate::__stories! { [$crate::__story_tests] ($app) [$(#[$attribute])*] }
+        $crate::__client_side_stories! { [$crate::__story_tests] ($app) [$(#[$attribute])*] }
+        $crate::__revocation_stories! {
+            [$crate::__untold_stories] "does not apply: a session that its client carries cannot be taken back"
+        }
+        $crate::__compare_and_set_stories! {
+            [$crate::__untold_stories] "does not apply: of two writes to a session that its client carries the last one wins"
+        }
     };
 }
 
@@ -94,7 +132,22 @@ macro_rules! __story_tests {
     };
 }
 
-/// Hands the stories to another macro, grouped by module.
+/// Makes an ignored test of each story, with the reason.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __untold_stories {
+    ($why:literal $($module:ident { $($story:ident)+ })+) => {
+        $( $(
+            #[test]
+            #[ignore = $why]
+            fn $story() {
+                panic!($why);
+            }
+        )+ )+
+    };
+}
+
+/// Hands the stories of every backend to another macro, grouped by module.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __stories {
@@ -113,11 +166,8 @@ macro_rules! __stories {
                 remembered_session_outlives_the_idle_time
             }
             crowds {
-                parallel_writes_under_different_names_all_stay
-                parallel_additions_all_count
                 removal_and_write_of_one_value_have_an_order
                 parallel_first_writes_begin_two_sessions
-                mixed_crowd_keeps_everybody_apart
             }
             endings {
                 status_has_no_influence
@@ -153,13 +203,6 @@ macro_rules! __stories {
                 malformed_bodies_store_nothing
             }
             logins {
-                login_rotates_the_token_and_keeps_the_values
-                planted_token_is_worthless_after_the_login
-                parked_write_does_not_reach_the_session_of_a_login
-                parked_write_does_not_bring_a_session_back
-                parked_reader_is_not_disturbed_by_a_logout
-                logged_out_token_stays_dead
-                rotation_changes_nothing_but_the_token
                 another_principal_finds_nothing_of_the_first
                 parallel_logins_leave_the_visitor_logged_in
             }
@@ -167,7 +210,6 @@ macro_rules! __stories {
                 untouched_session_leaves_no_trace
                 reading_an_empty_session_sets_no_cookie
                 changing_nothing_sets_no_cookie
-                unchanged_token_is_not_sent_again
             }
             values {
                 values_of_any_shape_come_back
@@ -210,6 +252,61 @@ macro_rules! __no_index_stories {
             $($arguments)*
             no_index {
                 listings_are_refused_by_name
+            }
+        }
+    };
+}
+
+/// Hands the stories that need a token which can be taken back to another macro, grouped by module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __revocation_stories {
+    ([$($then:tt)+] $($arguments:tt)*) => {
+        $($then)+! {
+            $($arguments)*
+            logins {
+                login_rotates_the_token_and_keeps_the_values
+                planted_token_is_worthless_after_the_login
+                parked_write_does_not_reach_the_session_of_a_login
+                parked_write_does_not_bring_a_session_back
+                parked_reader_is_not_disturbed_by_a_logout
+                logged_out_token_stays_dead
+                rotation_changes_nothing_but_the_token
+            }
+        }
+    };
+}
+
+/// Hands the stories that need a token which stays while the session changes, and a store that compares, to
+/// another macro, grouped by module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __compare_and_set_stories {
+    ([$($then:tt)+] $($arguments:tt)*) => {
+        $($then)+! {
+            $($arguments)*
+            crowds {
+                parallel_writes_under_different_names_all_stay
+                parallel_additions_all_count
+                mixed_crowd_keeps_everybody_apart
+            }
+            quiet {
+                unchanged_token_is_not_sent_again
+            }
+        }
+    };
+}
+
+/// Hands the stories of a backend that lets clients carry their sessions to another macro, grouped by module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __client_side_stories {
+    ([$($then:tt)+] $($arguments:tt)*) => {
+        $($then)+! {
+            $($arguments)*
+            client_side {
+                copied_cookie_goes_on_to_its_deadline
+                every_cookie_fits_into_a_browser
             }
         }
     };

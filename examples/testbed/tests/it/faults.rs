@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cloakroom_conformance::stories::{self, tell};
-use cloakroom_conformance::{__index_stories, __no_index_stories, __stories};
+use cloakroom_conformance::{
+    __compare_and_set_stories, __index_stories, __no_index_stories, __revocation_stories, __stories,
+};
 
 use crate::spoiled::{Fault, Spoiled};
 
@@ -86,6 +88,8 @@ fn proxy_without_a_fault_spoils_no_story_but_that_of_streams() {
 
 fn names() -> Vec<&'static str> {
     let mut names = __stories!([names]());
+    names.extend(__revocation_stories!([names]()));
+    names.extend(__compare_and_set_stories!([names]()));
     names.extend(__index_stories!([names]()));
     names.extend(__no_index_stories!([names]()));
     names
@@ -96,6 +100,8 @@ fn fails(story: &str, fault: Fault) -> Option<String> {
     let app = Spoiled(fault);
     let told = catch_unwind(AssertUnwindSafe(|| {
         let told = __stories!([told_by_name](story, &app));
+        let told = told.or_else(|| __revocation_stories!([told_by_name](story, &app)));
+        let told = told.or_else(|| __compare_and_set_stories!([told_by_name](story, &app)));
         let told = told.or_else(|| __index_stories!([told_by_name](story, &app)));
         told.or_else(|| __no_index_stories!([told_by_name](story, &app))).expect("there is such a story");
     }));

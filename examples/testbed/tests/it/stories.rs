@@ -1,7 +1,9 @@
 //! Every story, on both adapters, over memory and over Redis.
 
-use cloakroom_conformance::stories::{App, Settings};
-use cloakroom_conformance::{index_stories_tests, no_index_stories_tests, stories_tests};
+use cloakroom_conformance::stories::{App, Keeps, Settings};
+use cloakroom_conformance::{
+    client_side_stories_tests, index_stories_tests, no_index_stories_tests, stories_tests,
+};
 
 use crate::program::Testbed;
 
@@ -27,6 +29,33 @@ impl App for OverRedis {
         let version = cloakroom::Version::random().expect("randomness").get();
         Testbed::start(self.0, &format!("{url}?prefix=story-{version:016x}"), &settings).await
     }
+}
+
+/// The testbed on one adapter, with no store at all.
+struct OverCookie(&'static str);
+
+impl App for OverCookie {
+    type Instance = Testbed;
+
+    async fn start(&self, settings: Settings) -> Testbed {
+        Testbed::start(self.0, "cookie:", &settings).await
+    }
+
+    fn client_keeps(&self) -> Keeps {
+        Keeps::Session
+    }
+}
+
+mod axum_over_cookie {
+    use super::*;
+    client_side_stories_tests!(OverCookie("axum"));
+    no_index_stories_tests!(OverCookie("axum"));
+}
+
+mod actix_over_cookie {
+    use super::*;
+    client_side_stories_tests!(OverCookie("actix"));
+    no_index_stories_tests!(OverCookie("actix"));
 }
 
 mod axum_over_memory {

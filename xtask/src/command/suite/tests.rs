@@ -39,6 +39,15 @@ fn tests_of_other_backends_are_listed_with_the_reason() {
     assert!(left_out[2].why.contains("cargo xtask measure"));
 }
 
+#[test]
+fn what_does_not_apply_is_not_skipped() {
+    let reasons = ["does not apply: nobody can", "flaky"].map(|reason| ignored("a", reason));
+    let (wanted, left_out) = sort("a", reasons.into(), &Backend::ALL);
+    assert!(wanted.is_empty());
+    let inapplicable: Vec<bool> = left_out.iter().map(super::LeftOut::is_inapplicable).collect();
+    assert_eq!(inapplicable, [true, false]);
+}
+
 /// A program that prints and ends like a test program.
 fn program(script: &str) -> Command {
     let mut command = Command::new("/bin/sh");
