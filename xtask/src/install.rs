@@ -20,10 +20,8 @@ pub enum Program {
     RedisServer,
     /// `memcached`.
     Memcached,
-    /// `initdb`: beside it lies `postgres`, which is rarely in `PATH`.
+    /// `initdb`: beside it lie `postgres` and `psql` of the same version.
     Initdb,
-    /// `psql`: the client of PostgreSQL.
-    Psql,
     /// `mariadbd`: the server.
     Mariadbd,
     /// `mariadb-install-db`: makes its data directory.
@@ -47,7 +45,6 @@ impl Program {
             Self::RedisServer => "redis-server",
             Self::Memcached => "memcached",
             Self::Initdb => "initdb",
-            Self::Psql => "psql",
             Self::Mariadbd => "mariadbd",
             Self::MariadbInstallDb => "mariadb-install-db",
             Self::Mariadb => "mariadb",
@@ -61,7 +58,7 @@ impl Program {
         match self {
             Self::RedisServer => "redis-server",
             Self::Memcached => "memcached",
-            Self::Initdb | Self::Psql => "postgresql",
+            Self::Initdb => "postgresql",
             // The core alone has the programs and brings no service.
             Self::Mariadbd | Self::MariadbInstallDb => "mariadb-server-core",
             Self::Mariadb => "mariadb-client-core",

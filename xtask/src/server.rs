@@ -2,19 +2,25 @@
 //!
 //! A server is a child process with a private directory. It listens on a free loopback port and, where it can,
 //! on a Unix socket in that directory; it answers before its constructor returns, and dropping it ends that one process
-//! by its id and removes the directory. Nothing is shared between two of them, so tests may run side by side.
+//! (and its children) by its id and removes the directory. Nothing is shared between two of them, so tests may run side by side.
 //!
 //! One file a kind of server, each built from a process, a directory and a port.
 
+mod account;
 mod certificate;
+mod client;
 mod directory;
+mod family;
 mod memcached;
 mod port;
+mod postgres;
 mod process;
 mod redis;
 mod resp;
+mod template;
 
 pub use self::memcached::{MemcachedServer, MemcachedServerBuilder};
+pub use self::postgres::{PostgresServer, PostgresServerBuilder};
 pub use self::redis::{Persistence, RedisServer, RedisServerBuilder};
 
 use self::certificate::TestAuthority;

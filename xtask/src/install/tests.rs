@@ -19,8 +19,9 @@ fn root_on_debian_installs_only_what_is_missing() {
 
 #[test]
 fn a_package_with_two_programs_is_installed_once() {
-    let planned = plan(&[Program::Initdb, Program::Memcached, Program::Psql], System::DebianAsRoot);
-    assert_eq!(planned, Plan::Install(vec!["postgresql", "memcached"]));
+    let planned =
+        plan(&[Program::Mariadbd, Program::Memcached, Program::MariadbInstallDb], System::DebianAsRoot);
+    assert_eq!(planned, Plan::Install(vec!["mariadb-server-core", "memcached"]));
 }
 
 #[test]

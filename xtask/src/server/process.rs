@@ -6,8 +6,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal, kill_process};
 
+use super::family;
 use crate::{Error, Result};
 
 /// How often a condition outside this process is looked at.
@@ -73,13 +74,28 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// The same for the process and its children.
+    pub(super) fn kill9_family(&mut self) {
+        if self.exit_status().is_none() {
+            // Frozen first, it gets no more of them.
+            family::signal(&[self.pid()], Signal::STOP);
+            family::signal(&family::children(self.pid()), Signal::KILL);
+        }
+        self.kill9();
+    }
+
     /// Asks the process to end, and ends it after three seconds.
     pub(super) fn terminate(&mut self) {
+        self.end(Signal::TERM);
+    }
+
+    /// The same with another signal.
+    pub(super) fn end(&mut self, signal: Signal) {
         if self.exit_status().is_some() {
             return;
         }
         let pid = self.pid();
-        let _ = kill_process(pid, Signal::TERM);
+        let _ = kill_process(pid, signal);
         // A frozen process would never see the first one.
         let _ = kill_process(pid, Signal::CONT);
         let start = Instant::now();
@@ -93,15 +109,30 @@ impl Process {
 
     /// Freezes the process: connections stay open and nobody answers. Returns when it stands still.
     pub(super) fn stop(&self) -> Result<()> {
-        kill_process(self.pid(), Signal::STOP).map_err(|errno| self.failed("cannot freeze", errno))?;
-        waitpid(Some(self.pid()), WaitOptions::UNTRACED)
-            .map_err(|errno| self.failed("cannot freeze", errno))?;
-        Ok(())
+        family::signal(&[self.pid()], Signal::STOP);
+        if family::stands_still(self.pid()) {
+            Ok(())
+        } else {
+            Err(Error::new(format!("cannot freeze {}", self.name)))
+        }
     }
 
     /// Lets a frozen process go on.
     pub(super) fn cont(&self) -> Result<()> {
         kill_process(self.pid(), Signal::CONT).map_err(|errno| self.failed("cannot thaw", errno))
+    }
+
+    /// Freezes the process, so that it gets no more children, and then its children.
+    pub(super) fn stop_family(&self) -> Result<()> {
+        self.stop()?;
+        family::signal(&family::children(self.pid()), Signal::STOP);
+        Ok(())
+    }
+
+    /// Lets a frozen process and its children go on.
+    pub(super) fn cont_family(&self) -> Result<()> {
+        family::signal(&family::children(self.pid()), Signal::CONT);
+        self.cont()
     }
 
     pub(super) fn pid(&self) -> Pid {
