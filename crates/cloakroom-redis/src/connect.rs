@@ -4,19 +4,20 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use cloakroom_core::Error;
-use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
-use redis::{
-    Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, TlsCertificates,
-};
+use cloakroom_core::{Error, StoreError};
+use futures_util::future::try_join_all;
 
 use crate::errand::Errand;
 use crate::error::at_start;
 use crate::eviction;
-use crate::link::Link;
+use crate::fleet::Fleet;
+use crate::greeting::Greeting;
+use crate::node::Node;
 use crate::prefix::Prefix;
+use crate::quorum::Quorum;
+use crate::request::Request;
 use crate::store::RedisStore;
-use crate::target::{self, Place, Target};
+use crate::target;
 
 /// The shortest and the longest deadline.
 const DEADLINES: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
@@ -38,12 +39,22 @@ pub struct RedisStoreBuilder {
     prefix: Option<String>,
     timeout: Option<Duration>,
     connect_timeout: Option<Duration>,
+    wait: Option<u8>,
+    wait_timeout: Option<Duration>,
     tls_root: Option<Vec<u8>>,
 }
 
 impl RedisStoreBuilder {
     pub(crate) fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), prefix: None, timeout: None, connect_timeout: None, tls_root: None }
+        Self {
+            url: url.to_owned(),
+            prefix: None,
+            timeout: None,
+            connect_timeout: None,
+            wait: None,
+            wait_timeout: None,
+            tls_root: None,
+        }
     }
 
     /// Sets what the keys begin with: 1 to 40 characters of `A-Z a-z 0-9 _ . -`; by default `cloakroom`.
@@ -64,6 +75,20 @@ impl RedisStoreBuilder {
         self
     }
 
+    /// Sets how many replicas must have a `create`, `replace` or `delete` before it counts: 0 to 255; by
+    /// default 0. What that costs and what it proves stands in the documentation of the crate.
+    pub const fn with_wait(mut self, replicas: u8) -> Self {
+        self.wait = Some(replicas);
+        self
+    }
+
+    /// Sets how long replicas are waited for: 10 ms to 60 s, and less than the deadline of a verb; by default
+    /// 500 ms.
+    pub const fn with_wait_timeout(mut self, timeout: Duration) -> Self {
+        self.wait_timeout = Some(timeout);
+        self
+    }
+
     /// Sets the authorities that the server's certificate is checked against, in PEM, instead of the
     /// system's.
     pub fn with_tls_root(mut self, pem: impl Into<Vec<u8>>) -> Self {
@@ -81,14 +106,11 @@ impl RedisStoreBuilder {
     ///
     /// As [`RedisStore::connect`].
     pub async fn connect(self) -> Result<RedisStore, Error> {
-        let (store, link, connect_timeout) = self.open()?;
-        let mut greeting = redis::pipe();
-        greeting.cmd("PING").add_command(eviction::question());
-        let mut errand = Errand::read(connect_timeout);
-        let mut replies = link.ask(&greeting, &mut errand).await.map_err(at_start)?;
-        let memory = replies.pop().unwrap_or_default();
-        let [_pong] = errand.replies(replies).map_err(at_start)?;
-        eviction::warn(memory);
+        let (store, connect_timeout) = self.open()?;
+        let errand = Errand::read(connect_timeout);
+        let primaries = store.fleet().primaries(&errand).await.map_err(at_start)?;
+        let greetings = primaries.iter().map(|node| greet(node, store.quorum(), connect_timeout));
+        try_join_all(greetings).await.map_err(at_start)?;
         Ok(store)
     }
 
@@ -101,17 +123,37 @@ impl RedisStoreBuilder {
         Ok(self.open()?.0)
     }
 
-    fn open(self) -> Result<(RedisStore, Link, Duration), Error> {
+    fn open(self) -> Result<(RedisStore, Duration), Error> {
         let target = target::parse(&self.url)?;
         let prefix = match self.prefix {
             Some(prefix) => prefix.parse::<Prefix>()?,
-            None => target.prefix.clone(),
+            None => target.prefix,
         };
         let timeout = checked(self.timeout.unwrap_or(target.timeout))?;
         let connect_timeout = checked(self.connect_timeout.unwrap_or(target.connect_timeout))?;
-        let client = client(target, self.tls_root, timeout)?;
-        let link = Link::new(client, connect_timeout);
-        Ok((RedisStore::new(link.clone(), prefix, timeout), link, connect_timeout))
+        let patience = checked(self.wait_timeout.unwrap_or(target.wait_timeout))?;
+        let quorum = Quorum::new(self.wait.unwrap_or(target.wait), patience);
+        if quorum.is_some() && patience >= timeout {
+            return Err(Error::misconfigured(
+                "`wait_timeout` of the Redis store must be less than `timeout`",
+            ));
+        }
+        let tls = target.servers.are_reached_by_tls();
+        let greeting = Greeting {
+            user: target.user,
+            password: target.password,
+            database: target.database,
+            root: authorities(self.tls_root, target.ca.as_deref(), tls)?,
+            timeout,
+        };
+        let sentinels = Greeting {
+            user: target.sentinel_user,
+            password: target.sentinel_password,
+            database: 0,
+            ..greeting.clone()
+        };
+        let fleet = Fleet::new(target.servers, greeting, &sentinels, connect_timeout)?;
+        Ok((RedisStore::new(fleet, prefix, timeout, quorum), connect_timeout))
     }
 }
 
@@ -121,6 +163,8 @@ impl fmt::Debug for RedisStoreBuilder {
             .field("prefix", &self.prefix)
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
+            .field("wait", &self.wait)
+            .field("wait_timeout", &self.wait_timeout)
             .finish_non_exhaustive()
     }
 }
@@ -133,65 +177,36 @@ fn checked(deadline: Duration) -> Result<Duration, Error> {
     }
 }
 
-fn client(target: Target, tls_root: Option<Vec<u8>>, timeout: Duration) -> Result<Client, Error> {
-    let mut greeting = RedisConnectionInfo::default()
-        .set_protocol(ProtocolVersion::RESP3)
-        // It would take one more right, and a line in the server's log of refusals where that is missing.
-        .set_skip_set_lib_name()
-        .set_db(i64::from(target.database));
-    if let Some(user) = target.user {
-        greeting = greeting.set_username(user);
+/// Waits until this server answers, and tells what is wrong with it.
+async fn greet(node: &Node, quorum: Option<Quorum>, timeout: Duration) -> Result<(), StoreError> {
+    let mut commands = vec![redis::cmd("PING")];
+    commands.extend(quorum.map(|_| Quorum::question()));
+    commands.push(eviction::question());
+    let mut errand = Errand::read(timeout);
+    let mut replies = node.ask(&Request::new(commands), &mut errand).await?;
+    let memory = replies.values.pop().unwrap_or_default();
+    if let Some(quorum) = quorum {
+        quorum.check(replies.values.pop().unwrap_or_default())?;
     }
-    if let Some(password) = target.password {
-        greeting = greeting.set_password(password);
+    let [_pong] = errand.replies(replies.values)?;
+    eviction::warn(memory);
+    Ok(())
+}
+
+/// What the certificates of servers are checked against; `None` is the system's authorities.
+fn authorities(set: Option<Vec<u8>>, file: Option<&Path>, tls: bool) -> Result<Option<Vec<u8>>, Error> {
+    if set.is_some() && !tls {
+        return Err(Error::misconfigured("authorities for TLS need a Redis URL that begins with rediss"));
     }
-    let tls = matches!(target.place, Place::Tls { .. });
-    if tls_root.is_some() && !tls {
-        return Err(Error::misconfigured("authorities for TLS need a Redis URL that begins with rediss://"));
-    }
-    let root = match (tls_root, target.ca) {
+    let root = match (set, file) {
         (Some(pem), _) => Some(pem),
-        (None, Some(path)) => Some(read(&path)?),
+        (None, Some(path)) => Some(read(path)?),
         (None, None) => None,
     };
     if root.as_deref().is_some_and(|pem| !holds_a_certificate(pem)) {
         return Err(Error::misconfigured("the authorities for TLS to Redis hold no certificate in PEM"));
     }
-    let address = match target.place {
-        Place::Tcp { host, port } => ConnectionAddr::Tcp(host, port),
-        Place::Tls { host, port } => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
-        Place::Unix { path } => ConnectionAddr::Unix(path),
-    };
-    let info = address
-        .into_connection_info()
-        .map_err(unusable)?
-        .set_redis_settings(greeting)
-        .set_tcp_settings(tcp_settings(timeout));
-    if !tls {
-        return Client::open(info).map_err(unusable);
-    }
-    provide_cryptography();
-    Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: root }).map_err(unusable)
-}
-
-/// No waiting for more to send; and a peer that acknowledges nothing is given up.
-fn tcp_settings(timeout: Duration) -> TcpSettings {
-    let keepalive =
-        TcpKeepalive::new().with_time(Duration::from_secs(15)).with_interval(Duration::from_secs(5));
-    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    let settings = settings.set_user_timeout(timeout.max(Duration::from_secs(1)));
-    #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
-    let _ = timeout;
-    settings
-}
-
-/// The client library takes the provider of the process, and panics where there is none.
-fn provide_cryptography() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // An error says that somebody else was faster, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
+    Ok(root)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
@@ -203,10 +218,6 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 fn holds_a_certificate(pem: &[u8]) -> bool {
     const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
     pem.windows(BEGIN.len()).any(|window| window == BEGIN)
-}
-
-fn unusable(error: redis::RedisError) -> Error {
-    Error::misconfigured(format!("the Redis URL cannot be used: {}", error.category()))
 }
 
 #[cfg(test)]

@@ -30,6 +30,11 @@ impl Errand {
         self.deadline
     }
 
+    /// Whether the deadline passes within this time.
+    pub(crate) fn ends_within(&self, time: Duration) -> bool {
+        Instant::now() + time >= self.deadline
+    }
+
     /// Whether an earlier try may have taken effect.
     pub(crate) const fn doubt(&self) -> Doubt {
         self.doubt
@@ -38,6 +43,11 @@ impl Errand {
     /// What is asked from here on changes nothing. A doubt that there is already stays.
     pub(crate) const fn only_looks(&mut self) {
         self.effect = Effect::Read;
+    }
+
+    /// The write was found in place: whatever fails from here on, it may have taken effect.
+    pub(crate) const fn found_own(&mut self) {
+        self.doubt = Doubt::EarlierTry;
     }
 
     /// A try failed, and another one follows.

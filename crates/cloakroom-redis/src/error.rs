@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Lost(RedisError),
     /// The deadline passed before the reply.
     Late,
+    /// Nobody was found who could be asked: nothing was sent.
+    Nobody { kind: StoreErrorKind, why: &'static str },
 }
 
 /// Whether a request leaves something behind.
@@ -40,7 +42,11 @@ pub(crate) enum Doubt {
 impl Failure {
     /// Whether asking again at once is of no use: the server was reached and refuses us.
     pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Unreached(error) if dial_kind(error) == StoreErrorKind::Misconfigured)
+        match self {
+            Self::Unreached(error) => dial_kind(error) == StoreErrorKind::Misconfigured,
+            Self::Nobody { kind, .. } => *kind == StoreErrorKind::Misconfigured,
+            Self::Lost(_) | Self::Late => false,
+        }
     }
 
     /// What a verb answers that ended like this.
@@ -54,6 +60,10 @@ impl Failure {
             Self::Lost(error) => failed(StoreErrorKind::Unavailable, Some(Cause::of(&error))),
             Self::Unreached(error) if in_doubt => failed(StoreErrorKind::Ambiguous, Some(Cause::of(&error))),
             Self::Unreached(error) => failed(dial_kind(&error), Some(Cause::of(&error))),
+            Self::Nobody { why, .. } if in_doubt => {
+                failed(StoreErrorKind::Ambiguous, Some(Cause::words(why)))
+            }
+            Self::Nobody { kind, why } => failed(kind, Some(Cause::words(why))),
         }
     }
 }
@@ -67,9 +77,25 @@ pub(crate) fn refused(error: &ServerError, doubt: Doubt) -> StoreError {
     failed(kind, Some(Cause::of_reply(error)))
 }
 
+/// What a write answers that is in place at the primary, and perhaps nowhere else.
+pub(crate) fn too_few_replicas() -> StoreError {
+    let why = "the write is in place at the primary, but fewer replicas than `wait` asks for acknowledged it";
+    failed(StoreErrorKind::Ambiguous, Some(Cause::words(why)))
+}
+
+/// What a write answers that is in place at the primary, which refused to wait for its replicas.
+pub(crate) fn not_waited(error: &ServerError) -> StoreError {
+    failed(StoreErrorKind::Ambiguous, Some(Cause::of_reply(error)))
+}
+
+/// What it means that a server replied with an error before anything was asked of it.
+pub(crate) fn unwelcome(error: ServerError) -> Failure {
+    Failure::Unreached(error.into())
+}
+
 /// What a verb answers when a reply has not the type that the command gives.
 pub(crate) fn corrupt(what: &'static str) -> StoreError {
-    failed(StoreErrorKind::Corrupt, Some(Cause { what: what.to_owned() }))
+    failed(StoreErrorKind::Corrupt, Some(Cause::words(what)))
 }
 
 /// What a verb answers when its outcome cannot be known: an earlier try may have taken effect, and
@@ -163,6 +189,10 @@ struct Cause {
 }
 
 impl Cause {
+    fn words(what: &str) -> Self {
+        Self { what: what.to_owned() }
+    }
+
     fn of(error: &RedisError) -> Self {
         if let Ok(reply) = ServerError::try_from(error.clone()) {
             return Self::of_reply(&reply);
@@ -222,7 +252,10 @@ fn advice(code: &str) -> &'static str {
         "NOPERM" => "the user lacks a right; grant the commands and keys that the documentation names",
         "DENIED" => "the server is in protected mode; give it a password or bind it to the right address",
         "READONLY" => "the server is a replica; connect to the primary",
-        "MOVED" | "ASK" | "CROSSSLOT" => "the server is a node of a cluster; connect to a single server",
+        "MOVED" | "ASK" | "CROSSSLOT" => {
+            "the server is a node of a cluster; the URL of a cluster begins with redis+cluster://"
+        }
+        "CLUSTERDOWN" => "a part of the cluster has no primary now",
         "OOM" => "the server is at its `maxmemory`",
         "MISCONF" => "the server cannot write to its disk and refuses changes",
         "NOREPLICAS" => "the server has fewer replicas than `min-replicas-to-write`",

@@ -1,13 +1,25 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod cluster;
 mod connect;
+mod dial;
 mod errand;
 mod error;
 mod eviction;
+mod fleet;
+mod greeting;
+mod hearing;
+mod home;
+mod lanes;
 mod link;
+mod node;
+mod place;
 mod prefix;
+mod quorum;
+mod request;
 mod script;
+mod sentinel;
 mod store;
 mod stored;
 mod target;

@@ -1,20 +1,22 @@
-//! The one connection to the server: dialled when it is needed, shared by all verbs, replaced when it fails.
+//! One connection: dialled when it is needed, shared by all who use it, replaced when it fails.
 
 use std::fmt;
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cloakroom_core::StoreError;
+use futures_util::future::{Either, select};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Pipeline, PushInfo, PushKind, RedisError, Value};
-use tokio::runtime::{Handle, RuntimeFlavor};
+use redis::{AsyncConnectionConfig, Pipeline, PushInfo, PushKind, Value};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::errand::Errand;
-use crate::error::{Failure, turned_away};
+use crate::dial::{Dialler, Standing, broken};
+use crate::error::Failure;
+use crate::home::Home;
+use crate::request::is_turned_away;
 
 /// How many timeouts in a row make a connection suspect: it may be frozen where a new one would work.
 const TIMEOUTS_IN_A_ROW: u32 = 3;
@@ -30,13 +32,9 @@ const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(1);
 pub(crate) struct Link(Arc<Inner>);
 
 struct Inner {
-    client: Client,
+    dialler: Dialler,
     connect_timeout: Duration,
-    /// The runtime of many threads that the link was made in: there no handler that computes holds up the
-    /// connection for everybody, as in a worker of actix-web.
-    home: Option<Handle>,
-    /// That runtime is gone.
-    homeless: AtomicBool,
+    home: Home,
     slot: Mutex<Slot>,
 }
 
@@ -59,61 +57,53 @@ type Dialled = Result<Arc<Line>, Failure>;
 /// A connection, and how well it does.
 struct Line {
     connection: MultiplexedConnection,
+    /// Whether the server at the other end is still the right one.
+    standing: Standing,
     made: Instant,
     hung_up: Arc<AtomicBool>,
     timeouts: AtomicU32,
 }
 
+impl Line {
+    fn is_good(&self) -> bool {
+        !self.hung_up.load(Ordering::Acquire) && self.standing.holds()
+    }
+}
+
 /// A failed try, and whether another one is worth it.
-enum Setback {
+pub(crate) enum Setback {
     Again(Failure),
     Final(Failure),
 }
 
 impl Link {
     /// A link that dials when it is first asked.
-    pub(crate) fn new(client: Client, connect_timeout: Duration) -> Self {
-        let home = Handle::try_current().ok();
-        let home = home.filter(|home| home.runtime_flavor() == RuntimeFlavor::MultiThread);
-        let (homeless, slot) = (AtomicBool::new(false), Mutex::new(Slot::Empty));
-        Self(Arc::new(Inner { client, connect_timeout, home, homeless, slot }))
+    pub(crate) fn new(dialler: Dialler, home: Home, connect_timeout: Duration) -> Self {
+        Self(Arc::new(Inner { dialler, connect_timeout, home, slot: Mutex::new(Slot::Empty) }))
     }
 
-    /// Sends the commands in one go and waits for their replies until the deadline.
-    ///
-    /// Asks once more when the connection broke, or when another connection may do better. So every request
-    /// must be one that may be executed twice.
-    pub(crate) async fn ask(
-        &self,
-        request: &Pipeline,
-        errand: &mut Errand,
-    ) -> Result<Vec<Value>, StoreError> {
-        match self.attempt(request, errand.deadline()).await {
-            Ok((line, replies)) if replies.iter().any(is_turned_away) => {
-                self.0.give_up(&line);
-            }
-            Ok((_, replies)) => return Ok(replies),
-            Err(Setback::Again(failure)) => errand.remember(&failure),
-            Err(Setback::Final(failure)) => return Err(errand.failed(failure)),
-        }
-        match self.attempt(request, errand.deadline()).await {
-            Ok((_, replies)) => Ok(replies),
-            Err(Setback::Again(failure) | Setback::Final(failure)) => Err(errand.failed(failure)),
-        }
-    }
-
-    async fn attempt(
-        &self,
-        request: &Pipeline,
-        deadline: Instant,
-    ) -> Result<(Arc<Line>, Vec<Value>), Setback> {
+    /// Sends the commands in one go, once, and waits for their replies until the deadline.
+    pub(crate) async fn attempt(&self, request: &Pipeline, deadline: Instant) -> Result<Vec<Value>, Setback> {
         let line = self.line(deadline).await?;
+        if !line.standing.holds() {
+            return Err(Setback::Again(Failure::Unreached(broken(io::ErrorKind::ConnectionAborted))));
+        }
         let mut connection = line.connection.clone();
-        let reply = connection.send_packed_commands(request, 0, request.len());
+        let reply = pin!(connection.send_packed_commands(request, 0, request.len()));
+        let reply = async {
+            match select(reply, pin!(line.standing.ended())).await {
+                Either::Left((reply, _)) => reply,
+                // Whatever the old server still does counts for nothing. The new one knows.
+                Either::Right(_) => Err(broken(io::ErrorKind::ConnectionAborted)),
+            }
+        };
         match timeout_at(deadline, reply).await {
             Ok(Ok(replies)) => {
                 line.timeouts.store(0, Ordering::Relaxed);
-                Ok((line, replies))
+                if replies.iter().any(is_turned_away) {
+                    self.0.give_up(&line);
+                }
+                Ok(replies)
             }
             Ok(Err(error)) => {
                 self.0.give_up(&line);
@@ -153,7 +143,7 @@ impl Link {
             Some(Err(failure)) => Err(Setback::Final(failure)),
             None => {
                 // The runtime of whoever dialled is gone, and its task with it.
-                self.0.homeless.store(true, Ordering::Relaxed);
+                self.0.home.is_gone();
                 self.0.forget(&dialling);
                 Err(Setback::Again(Failure::Unreached(broken(io::ErrorKind::Interrupted))))
             }
@@ -178,7 +168,7 @@ impl Inner {
         let mut slot = self.slot();
         let now = Instant::now();
         let not_before = match &*slot {
-            Slot::Ready(line) if !line.hung_up.load(Ordering::Acquire) => {
+            Slot::Ready(line) if line.is_good() => {
                 return Wanted::Ready(Arc::clone(line));
             }
             Slot::Dialling(dialling) => return Wanted::Dialling(dialling.clone(), false),
@@ -193,11 +183,7 @@ impl Inner {
         let (tell, dialling) = watch::channel(None);
         *slot = Slot::Dialling(dialling.clone());
         // A task of its own: a caller who gives up does not make the others begin again.
-        let dial = Arc::clone(self).dial(not_before, tell);
-        match &self.home {
-            Some(home) if !self.homeless.load(Ordering::Relaxed) => home.spawn(dial),
-            _ => tokio::spawn(dial),
-        };
+        self.home.spawn(Arc::clone(self).dial(not_before, tell));
         Wanted::Dialling(dialling, true)
     }
 
@@ -224,12 +210,9 @@ impl Inner {
                 }
                 Ok::<(), redis::aio::SendError>(())
             });
-        match self.client.get_multiplexed_async_connection_with_config(&config).await {
-            Ok(connection) => {
-                Ok(Arc::new(Line { connection, made: Instant::now(), hung_up, timeouts: AtomicU32::new(0) }))
-            }
-            Err(error) => Err(Failure::Unreached(error)),
-        }
+        let (connection, standing) = self.dialler.dial(&config).await?;
+        let (made, timeouts) = (Instant::now(), AtomicU32::new(0));
+        Ok(Arc::new(Line { connection, standing, made, hung_up, timeouts }))
     }
 
     /// Lets the next request dial anew; `true` if this connection was the one in use. Requests that still
@@ -255,16 +238,8 @@ impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &*self.0.slot() {
             Slot::Dialling(_) => "connecting",
-            Slot::Ready(line) if !line.hung_up.load(Ordering::Acquire) => "connected",
+            Slot::Ready(line) if line.is_good() => "connected",
             Slot::Ready(_) | Slot::Empty | Slot::GivenUp { .. } | Slot::Failed { .. } => "not connected",
         })
     }
-}
-
-fn is_turned_away(reply: &Value) -> bool {
-    matches!(reply, Value::ServerError(error) if turned_away(error))
-}
-
-fn broken(kind: io::ErrorKind) -> RedisError {
-    io::Error::from(kind).into()
 }

@@ -8,14 +8,16 @@ use cloakroom_core::{
     Created, Deleted, Error, Freshness, PrincipalIndex, Record, Replaced, Store, StoreError, StoreKey,
     Touched, Version,
 };
-use redis::{Cmd, Pipeline, ServerErrorKind, Value};
+use redis::{Cmd, ServerErrorKind, Value};
 
 use crate::connect::RedisStoreBuilder;
 use crate::errand::Errand;
 use crate::error::{self, Doubt};
-use crate::link::Link;
+use crate::fleet::Fleet;
 use crate::prefix::Prefix;
-use crate::script::{Atomic, REPLACE, TOUCH};
+use crate::quorum::Quorum;
+use crate::request::{Replies, Request};
+use crate::script::{Atomic, REPLACE, STAMP, TOUCH};
 use crate::stored;
 
 /// Keeps sessions in one Redis or Valkey server, reached over TCP, TLS or a Unix socket.
@@ -47,9 +49,10 @@ use crate::stored;
 /// ```
 #[derive(Clone)]
 pub struct RedisStore {
-    link: Link,
+    fleet: Fleet,
     prefix: Prefix,
     timeout: Duration,
+    quorum: Option<Quorum>,
 }
 
 impl RedisStore {
@@ -141,29 +144,62 @@ impl RedisStore {
         self.prefix.as_str()
     }
 
-    pub(crate) const fn new(link: Link, prefix: Prefix, timeout: Duration) -> Self {
-        Self { link, prefix, timeout }
+    pub(crate) const fn new(fleet: Fleet, prefix: Prefix, timeout: Duration, quorum: Option<Quorum>) -> Self {
+        Self { fleet, prefix, timeout, quorum }
     }
 
+    pub(crate) const fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
+    pub(crate) const fn quorum(&self) -> Option<Quorum> {
+        self.quorum
+    }
+
+    /// Calls a script on this key, behind which replicas may be waited for.
     async fn call(
         &self,
         script: &Atomic,
+        name: &str,
         arguments: impl Fn(&mut Cmd) + Send + Sync,
+        quorum: Option<Quorum>,
         errand: &mut Errand,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<(Verdict, Option<Value>), StoreError> {
         let request = |mut command: Cmd| {
+            command.arg(1).arg(name);
             arguments(&mut command);
-            one(command)
+            Request::one(command).and_wait(quorum)
         };
-        let mut replies = self.link.ask(&request(script.by_digest()), errand).await?;
-        if replies.iter().any(is_unknown_script) {
-            replies = self.link.ask(&request(script.by_text()), errand).await?;
+        let mut replies = self.fleet.ask(name, &request(script.by_digest()), errand).await?;
+        if replies.values.iter().any(is_unknown_script) {
+            replies = self.fleet.ask(name, &request(script.by_text()), errand).await?;
         }
-        match errand.replies(replies)? {
-            [Value::BulkString(word)] if word == b"done" => Ok(Verdict::Done),
-            [Value::BulkString(word)] if word == b"conflict" => Ok(Verdict::Conflict),
-            [Value::BulkString(word)] if word == b"missing" => Ok(Verdict::Missing),
-            _ => Err(error::corrupt("the reply of the script is none of its words")),
+        let Replies { values, waited } = replies;
+        match errand.replies(values)? {
+            [Value::BulkString(word)] => match Verdict::read(&word) {
+                Some(verdict) => Ok((verdict, waited)),
+                None => Err(error::corrupt(NO_WORD)),
+            },
+            _ => Err(error::corrupt(NO_WORD)),
+        }
+    }
+
+    /// Makes sure that a write that was found in place is where it has to be. The wait behind a mere look
+    /// proves nothing: it takes a write of this connection, which lies behind all earlier ones.
+    async fn settle(&self, name: &str, ttl: Duration, errand: &mut Errand) -> Result<(), StoreError> {
+        let Some(quorum) = self.quorum else { return Ok(()) };
+        let arguments = |command: &mut Cmd| {
+            command.arg(stored::millis(ttl));
+        };
+        let (_, waited) = self.call(&STAMP, name, arguments, Some(quorum), errand).await?;
+        quorum.judge(waited)
+    }
+
+    /// Whether the write that was just made is where it has to be.
+    fn judge(&self, waited: Option<Value>) -> Result<(), StoreError> {
+        match self.quorum {
+            Some(quorum) => quorum.judge(waited),
+            None => Ok(()),
         }
     }
 }
@@ -172,11 +208,15 @@ impl RedisStore {
 impl Store for RedisStore {
     async fn load(&self, key: &StoreKey, _freshness: Freshness) -> Result<Option<Record>, StoreError> {
         let name = self.prefix.name(key);
-        let mut request = redis::pipe();
-        request.cmd("GET").arg(&name).cmd("PTTL").arg(&name);
+        let command = |word: &str| {
+            let mut command = redis::cmd(word);
+            command.arg(&name);
+            command
+        };
+        let request = Request::new(vec![command("GET"), command("PTTL")]);
         let mut errand = Errand::read(self.timeout);
-        let replies = self.link.ask(&request, &mut errand).await?;
-        let [value, left] = errand.replies(replies)?;
+        let replies = self.fleet.ask(&name, &request, &mut errand).await?;
+        let [value, left] = errand.replies(replies.values)?;
         let value = match value {
             Value::Nil => return Ok(None),
             Value::BulkString(value) => value,
@@ -198,18 +238,22 @@ impl Store for RedisStore {
         let mut errand = Errand::write(self.timeout);
         let mut command = redis::cmd("SET");
         command.arg(&name).arg(stored::value(record)).arg("NX").arg("PX").arg(stored::millis(record.ttl));
-        let replies = self.link.ask(&one(command), &mut errand).await?;
-        match errand.replies(replies)? {
-            [Value::Okay] => return Ok(Created::Created),
+        let request = Request::one(command).and_wait(self.quorum);
+        let Replies { values, waited } = self.fleet.ask(&name, &request, &mut errand).await?;
+        match errand.replies(values)? {
+            [Value::Okay] => return self.judge(waited).map(|()| Created::Created),
             [Value::Nil] => {}
             _ => return Err(error::corrupt("the reply to SET is neither OK nor nil")),
         }
         errand.only_looks();
         let mut command = redis::cmd("GETRANGE");
         command.arg(&name).arg(0).arg(stored::VERSION_LEN - 1);
-        let replies = self.link.ask(&one(command), &mut errand).await?;
-        match (errand.replies(replies)?, errand.doubt()) {
-            ([Value::BulkString(found)], _) if found == record.version.to_be_bytes() => Ok(Created::Created),
+        let replies = self.fleet.ask(&name, &Request::one(command), &mut errand).await?;
+        match (errand.replies(replies.values)?, errand.doubt()) {
+            ([Value::BulkString(found)], _) if found == record.version.to_be_bytes() => {
+                errand.found_own();
+                self.settle(&name, record.ttl, &mut errand).await.map(|()| Created::Created)
+            }
             ([Value::BulkString(_)], Doubt::None) => Ok(Created::Occupied),
             ([Value::BulkString(_)], Doubt::EarlierTry) => Err(error::ambiguous()),
             _ => Err(error::corrupt("the reply to GETRANGE is no string")),
@@ -225,12 +269,16 @@ impl Store for RedisStore {
         let name = self.prefix.name(key);
         let value = stored::value(record);
         let arguments = |command: &mut Cmd| {
-            command.arg(1).arg(&name).arg(&expected.to_be_bytes()).arg(&value);
-            command.arg(stored::millis(record.ttl));
+            command.arg(&expected.to_be_bytes()).arg(&value).arg(stored::millis(record.ttl));
         };
         let mut errand = Errand::write(self.timeout);
-        match (self.call(&REPLACE, arguments, &mut errand).await?, errand.doubt()) {
-            (Verdict::Done, _) => Ok(Replaced::Replaced),
+        let (verdict, waited) = self.call(&REPLACE, &name, arguments, self.quorum, &mut errand).await?;
+        match (verdict, errand.doubt()) {
+            (Verdict::Done, _) => self.judge(waited).map(|()| Replaced::Replaced),
+            (Verdict::Own, _) => {
+                errand.found_own();
+                self.settle(&name, record.ttl, &mut errand).await.map(|()| Replaced::Replaced)
+            }
             (Verdict::Missing, _) => Ok(Replaced::Missing),
             (Verdict::Conflict, Doubt::None) => Ok(Replaced::Conflict),
             (Verdict::Conflict, Doubt::EarlierTry) => Err(error::ambiguous()),
@@ -240,23 +288,30 @@ impl Store for RedisStore {
     async fn touch(&self, key: &StoreKey, expected: Version, ttl: Duration) -> Result<Touched, StoreError> {
         let name = self.prefix.name(key);
         let arguments = |command: &mut Cmd| {
-            command.arg(1).arg(&name).arg(&expected.to_be_bytes()).arg(stored::millis(ttl));
+            command.arg(&expected.to_be_bytes()).arg(stored::millis(ttl));
         };
-        match self.call(&TOUCH, arguments, &mut Errand::write(self.timeout)).await? {
-            Verdict::Done => Ok(Touched::Touched),
+        match self.call(&TOUCH, &name, arguments, None, &mut Errand::write(self.timeout)).await?.0 {
+            Verdict::Done | Verdict::Own => Ok(Touched::Touched),
             Verdict::Missing => Ok(Touched::Missing),
             Verdict::Conflict => Ok(Touched::Conflict),
         }
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<Deleted, StoreError> {
+        let name = self.prefix.name(key);
         let mut command = redis::cmd("DEL");
-        command.arg(self.prefix.name(key));
+        command.arg(&name);
         let mut errand = Errand::write(self.timeout);
-        let replies = self.link.ask(&one(command), &mut errand).await?;
-        match (errand.replies(replies)?, errand.doubt()) {
-            ([Value::Int(0)], Doubt::None) => Ok(Deleted::Missing),
-            ([Value::Int(_)], _) => Ok(Deleted::Deleted),
+        let request = Request::one(command).and_wait(self.quorum);
+        let Replies { values, waited } = self.fleet.ask(&name, &request, &mut errand).await?;
+        match (errand.replies(values)?, errand.doubt()) {
+            ([Value::Int(0)], doubt) => {
+                // It may be gone here and still be there where another primary comes from.
+                errand.found_own();
+                self.settle(&name, Duration::MAX, &mut errand).await?;
+                Ok(if doubt == Doubt::None { Deleted::Missing } else { Deleted::Deleted })
+            }
+            ([Value::Int(_)], _) => self.judge(waited).map(|()| Deleted::Deleted),
             _ => Err(error::corrupt("the reply to DEL is no number")),
         }
     }
@@ -271,7 +326,8 @@ impl fmt::Debug for RedisStore {
         f.debug_struct("RedisStore")
             .field("prefix", &self.prefix())
             .field("timeout", &self.timeout)
-            .field("link", &self.link)
+            .field("wait", &self.quorum)
+            .field("servers", &self.fleet)
             .finish()
     }
 }
@@ -279,16 +335,26 @@ impl fmt::Debug for RedisStore {
 /// What a script found.
 enum Verdict {
     Done,
+    /// Done already, by an earlier try.
+    Own,
     Conflict,
     Missing,
 }
 
-fn is_unknown_script(reply: &Value) -> bool {
-    matches!(reply, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::NoScript))
+impl Verdict {
+    fn read(word: &[u8]) -> Option<Self> {
+        match word {
+            b"done" => Some(Self::Done),
+            b"own" => Some(Self::Own),
+            b"conflict" => Some(Self::Conflict),
+            b"missing" => Some(Self::Missing),
+            _ => None,
+        }
+    }
 }
 
-fn one(command: Cmd) -> Pipeline {
-    let mut request = redis::pipe();
-    request.add_command(command);
-    request
+const NO_WORD: &str = "the reply of the script is none of its words";
+
+fn is_unknown_script(reply: &Value) -> bool {
+    matches!(reply, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::NoScript))
 }

@@ -28,6 +28,9 @@ fn what_is_set_wins_over_the_url_and_is_checked() {
         builder().with_timeout(Duration::from_secs(61)),
         builder().with_connect_timeout(Duration::ZERO),
         RedisStore::builder("redis://localhost?timeout=0s"),
+        // The verb would end before the wait did, and could not say how it ended.
+        builder().with_wait(1).with_wait_timeout(Duration::from_secs(5)),
+        RedisStore::builder("redis://localhost?wait=1&timeout=500ms"),
     ] {
         let error = wrong.connect_lazy().expect_err("out of range");
         assert_eq!(error.kind(), ErrorKind::Misconfigured);

@@ -4,7 +4,7 @@ use std::io;
 use cloakroom_core::{ErrorKind, StoreErrorKind};
 use redis::{RedisError, ServerError, Value};
 
-use super::{Doubt, Effect, Failure, at_start, refused, turned_away};
+use super::{Doubt, Effect, Failure, at_start, not_waited, refused, too_few_replicas, turned_away};
 
 fn reply(line: &str) -> ServerError {
     match redis::parse_redis_value(format!("-{line}\r\n").as_bytes()) {
@@ -103,6 +103,25 @@ fn failed_dials_are_told_apart() {
         let failure = Failure::Unreached(error);
         assert_eq!(failure.is_refusal(), kind == StoreErrorKind::Misconfigured, "{shown}");
         assert_eq!(failure.into_store_error(Effect::Write, Doubt::None).kind(), kind, "{shown}");
+    }
+}
+
+#[test]
+fn nobody_to_ask_is_no_effect_unless_there_was_one_who_was_asked() {
+    for (kind, is_refusal) in [(StoreErrorKind::Unavailable, false), (StoreErrorKind::Misconfigured, true)] {
+        let nobody = Failure::Nobody { kind, why: "nobody" };
+        assert_eq!(nobody.is_refusal(), is_refusal);
+        assert_eq!(nobody.clone().into_store_error(Effect::Write, Doubt::None).kind(), kind);
+        let doubtful = nobody.into_store_error(Effect::Write, Doubt::EarlierTry);
+        assert_eq!(doubtful.kind(), StoreErrorKind::Ambiguous);
+    }
+}
+
+#[test]
+fn write_that_lacks_replicas_may_be_tried_again() {
+    for error in [too_few_replicas(), not_waited(&reply("NOPERM no right to wait"))] {
+        assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
+        assert!(error.is_ambiguous() && error.is_transient() && error.source().is_some(), "{error:?}");
     }
 }
 

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use cloakroom_core::ErrorKind;
 
-use super::{Place, parse};
+use super::{Servers, parse};
+use crate::place::Place;
 
 fn tcp(host: &str, port: u16) -> Place {
     Place::Tcp { host: host.to_owned(), port }
@@ -20,10 +21,44 @@ fn places_are_read() {
         ("redis+unix:///a%20b/redis.sock?db=4", Place::Unix { path: "/a b/redis.sock".into() }, 4),
     ] {
         let target = parse(url).expect(url);
-        assert_eq!(target.place, place, "{url}");
+        assert_eq!(target.servers, Servers::Single(place), "{url}");
         assert_eq!(target.database, database, "{url}");
         assert_eq!((target.user, target.password), (None, None), "{url}");
     }
+}
+
+#[test]
+fn lists_of_servers_are_read() {
+    let tls = |host: &str, port| Place::Tls { host: host.to_owned(), port };
+    let sentinel = |sentinels, service: &str| Servers::Sentinel { sentinels, service: service.to_owned() };
+    for (url, servers, database) in [
+        ("redis+sentinel://h/main", sentinel(vec![tcp("h", 26379)], "main"), 0),
+        (
+            "redis+sentinel://u:p%40,q@h1:1,h2,[::1]:3/main/4?timeout=1s",
+            sentinel(vec![tcp("h1", 1), tcp("h2", 26379), tcp("::1", 3)], "main"),
+            4,
+        ),
+        ("rediss+sentinel://h1,h2/a%2Fb", sentinel(vec![tls("h1", 26379), tls("h2", 26379)], "a/b"), 0),
+        ("redis+cluster://h", Servers::Cluster { seeds: vec![tcp("h", 6379)] }, 0),
+        ("redis+cluster://h:1,h:2/", Servers::Cluster { seeds: vec![tcp("h", 1), tcp("h", 2)] }, 0),
+        ("redis+cluster://h:1,h:1/0", Servers::Cluster { seeds: vec![tcp("h", 1)] }, 0),
+        (
+            "rediss+cluster://:s3cret@h:1,[2001:db8::1]?prefix=shop",
+            Servers::Cluster { seeds: vec![tls("h", 1), tls("2001:db8::1", 6379)] },
+            0,
+        ),
+    ] {
+        let target = parse(url).expect(url);
+        assert_eq!(target.servers, servers, "{url}");
+        assert_eq!(target.database, database, "{url}");
+    }
+    let target = parse("redis+sentinel://u:p%40,q@h1:1,h2/main").expect("a URL");
+    assert_eq!((target.user.as_deref(), target.password.as_deref()), (Some("u"), Some("p@,q")));
+    assert_eq!((target.sentinel_user, target.sentinel_password), (None, None));
+    let target = parse("redis+sentinel://h/main?sentinel_user=s&sentinel_pass=p%26w").expect("a URL");
+    assert_eq!(target.sentinel_user.as_deref(), Some("s"));
+    assert_eq!(target.sentinel_password.as_deref(), Some("p&w"));
+    assert_eq!((target.user, target.password), (None, None));
 }
 
 #[test]
@@ -49,7 +84,10 @@ fn parameters_are_read() {
     assert_eq!(target.timeout, Duration::from_millis(500));
     assert_eq!(target.connect_timeout, Duration::from_secs(3));
     assert_eq!(target.ca, Some("/a b/ca.pem".into()));
+    let target = parse("redis://h?wait=2&wait_timeout=200ms").expect("a URL");
+    assert_eq!((target.wait, target.wait_timeout), (2, Duration::from_millis(200)));
     let target = parse("redis://h").expect("a URL");
+    assert_eq!((target.wait, target.wait_timeout), (0, Duration::from_millis(500)));
     assert_eq!(target.prefix.as_str(), "cloakroom");
     assert_eq!((target.timeout, target.connect_timeout), (Duration::from_secs(2), Duration::from_secs(1)));
 }
@@ -87,9 +125,30 @@ fn wrong_urls_say_what_to_do_and_nothing_else() {
         ("redis://h?connect_timeout=soon", "`2s` or `500ms`"),
         ("redis://h?prefix=a:b", "the prefix"),
         ("redis://h?prefix=", "the prefix"),
-        ("redis://h?ca=/ca.pem", "rediss://"),
+        ("redis://h?ca=/ca.pem", "begins with rediss"),
         ("redis://h?db=1", "redis+unix://"),
         ("redis://h?pass=SECRET", "redis+unix://"),
+        ("redis://h1,h2", "several servers"),
+        ("redis+sentinel://h1,h2", "names no service"),
+        ("redis+sentinel://:SECRET@h1,h2/", "names no service"),
+        ("redis+sentinel://h/main/SECRET", "the database"),
+        ("redis+sentinel://h1,:26379/main", "names no host"),
+        ("redis+sentinel://h1,/main", "names no host"),
+        ("redis+sentinel:///main", "names no host"),
+        ("redis+sentinel://h1,h2:65536/main", "the port"),
+        ("redis+sentinel://h1:0,h2/main", "the port"),
+        ("redis+sentinel://:SE,CR/SECRET@h1,h2/main", "percent-encode"),
+        ("redis+sentinel://h/main?sentinel_user=SECRET", "needs `sentinel_pass`"),
+        ("redis+sentinel://h/main?ca=/ca.pem", "begins with rediss"),
+        ("redis+sentinel://h/main?db=1", "redis+unix://"),
+        ("redis+cluster://h?sentinel_pass=SECRET", "redis+sentinel://"),
+        ("redis+cluster://h/1", "only the database 0"),
+        ("redis+cluster://h/SECRET", "the database"),
+        ("redis+cluster://", "names no host"),
+        ("redis+cluster://h,u:SECRET", "percent-encode"),
+        ("redis://h?wait=two", "0 to 255"),
+        ("redis://h?wait=256", "0 to 255"),
+        ("redis://h?wait_timeout=2", "`2s` or `500ms`"),
         ("redis+unix://run/redis.sock", "three slashes"),
         ("redis+unix:///", "names no socket"),
         ("redis+unix:///s?db=x", "the database"),

@@ -25,8 +25,8 @@ impl Harness for Way {
     }
 
     async fn dump(&self, store: &RedisStore) -> Option<Vec<u8>> {
-        // The shared server has one set of keys, whichever way it is reached; but the one with TLS is another.
-        if matches!(self, Self::Tls) {
+        // The shared server has one set of keys, whichever way it is reached; the others are other servers.
+        if !matches!(self, Self::Tcp | Self::Unix) {
             return None;
         }
         let client = redis::Client::open(Self::Tcp.url()).expect("a URL");
@@ -58,4 +58,16 @@ mod tls {
     use super::{Way, conformance_tests};
 
     conformance_tests!(Way::Tls, #[ignore = "needs a redis-server; run `cargo xtask test`"]);
+}
+
+mod sentinel {
+    use super::{Way, conformance_tests};
+
+    conformance_tests!(Way::Sentinel, #[ignore = "needs sentinel: run `cargo xtask test`"]);
+}
+
+mod cluster {
+    use super::{Way, conformance_tests};
+
+    conformance_tests!(Way::Cluster, #[ignore = "needs cluster: run `cargo xtask test`"]);
 }

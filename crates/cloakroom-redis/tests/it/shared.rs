@@ -10,6 +10,8 @@ pub(crate) enum Way {
     Tcp,
     Unix,
     Tls,
+    Sentinel,
+    Cluster,
 }
 
 impl Way {
@@ -18,6 +20,8 @@ impl Way {
             Self::Tcp => "CLOAKROOM_TEST_REDIS_URL",
             Self::Unix => "CLOAKROOM_TEST_REDIS_UNIX_URL",
             Self::Tls => "CLOAKROOM_TEST_REDIS_TLS_URL",
+            Self::Sentinel => "CLOAKROOM_TEST_SENTINEL_URL",
+            Self::Cluster => "CLOAKROOM_TEST_CLUSTER_URL",
         };
         std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"))
     }

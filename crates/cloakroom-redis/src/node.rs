@@ -1,0 +1,67 @@
+//! One server, and the connections to it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom_core::StoreError;
+use tokio::time::Instant;
+
+use crate::dial::Dialler;
+use crate::errand::Errand;
+use crate::home::Home;
+use crate::lanes::Lanes;
+use crate::link::{Link, Setback};
+use crate::request::{Asking, Replies, Request};
+
+/// One server: a connection that all verbs share, and some for writes that wait. A clone is the same server.
+#[derive(Clone)]
+pub(crate) struct Node(Arc<Inner>);
+
+struct Inner {
+    shared: Link,
+    lanes: Lanes,
+}
+
+impl Node {
+    pub(crate) fn new(dialler: &Dialler, home: &Home, connect_timeout: Duration) -> Self {
+        let link = || Link::new(dialler.clone(), home.clone(), connect_timeout);
+        Self(Arc::new(Inner { shared: link(), lanes: Lanes::new(link) }))
+    }
+
+    /// Sends the request, once.
+    pub(crate) async fn attempt(
+        &self,
+        request: &Request,
+        asking: Asking,
+        deadline: Instant,
+    ) -> Result<Replies, Setback> {
+        let packed = request.pack(asking);
+        let all = if request.blocks() {
+            self.0.lanes.attempt(&packed, deadline).await?
+        } else {
+            self.0.shared.attempt(&packed, deadline).await?
+        };
+        Ok(request.unpack(asking, all))
+    }
+
+    /// Sends the request, and once more when the connection broke, or when another connection may do better.
+    pub(crate) async fn ask(&self, request: &Request, errand: &mut Errand) -> Result<Replies, StoreError> {
+        match self.attempt(request, Asking::No, errand.deadline()).await {
+            Ok(replies) if replies.are_turned_away() => {}
+            Ok(replies) => return Ok(replies),
+            Err(Setback::Again(failure)) => errand.remember(&failure),
+            Err(Setback::Final(failure)) => return Err(errand.failed(failure)),
+        }
+        match self.attempt(request, Asking::No, errand.deadline()).await {
+            Ok(replies) => Ok(replies),
+            Err(Setback::Again(failure) | Setback::Final(failure)) => Err(errand.failed(failure)),
+        }
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.shared.fmt(f)
+    }
+}

@@ -1,0 +1,66 @@
+//! How many replicas must have a write before it counts.
+
+use std::time::Duration;
+
+use cloakroom_core::StoreError;
+use redis::{Cmd, Value};
+
+use crate::error;
+
+/// How many replicas must have a write before it counts, and how long they are waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Quorum {
+    replicas: u8,
+    patience: Duration,
+}
+
+impl Quorum {
+    /// `None` for no replicas: nothing is waited for.
+    pub(crate) fn new(replicas: u8, patience: Duration) -> Option<Self> {
+        (replicas > 0).then_some(Self { replicas, patience })
+    }
+
+    /// Waits until enough replicas have everything that this connection wrote. Zero would wait for ever.
+    pub(crate) fn command(self) -> Cmd {
+        let millis = u64::try_from(self.patience.as_millis()).unwrap_or(u64::MAX).max(1);
+        let mut command = redis::cmd("WAIT");
+        command.arg(self.replicas).arg(millis);
+        command
+    }
+
+    /// Counts the replicas that have everything already.
+    pub(crate) fn question() -> Cmd {
+        let mut command = redis::cmd("WAIT");
+        command.arg(0).arg(1);
+        command
+    }
+
+    /// Whether the write that was waited behind has reached enough replicas.
+    pub(crate) fn judge(self, waited: Option<Value>) -> Result<(), StoreError> {
+        match waited {
+            Some(Value::Int(count)) if count >= i64::from(self.replicas) => Ok(()),
+            Some(Value::Int(_)) => Err(error::too_few_replicas()),
+            Some(Value::ServerError(refusal)) => Err(error::not_waited(&refusal)),
+            _ => Err(error::corrupt("the reply to WAIT is no number")),
+        }
+    }
+
+    /// Tells at the start what would fail at every write.
+    pub(crate) fn check(self, waited: Value) -> Result<(), StoreError> {
+        match waited {
+            Value::Int(count) if count < i64::from(self.replicas) => {
+                tracing::warn!(
+                    target: "cloakroom::redis",
+                    replicas = count,
+                    wait = self.replicas,
+                    "the server has fewer replicas than `wait` asks for: until they are there, \
+                     every write fails as one whose outcome is unknown"
+                );
+                Ok(())
+            }
+            Value::Int(_) => Ok(()),
+            Value::ServerError(refusal) => Err(error::refused(&refusal, error::Doubt::None)),
+            _ => Err(error::corrupt("the reply to WAIT is no number")),
+        }
+    }
+}

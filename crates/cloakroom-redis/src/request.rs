@@ -1,0 +1,85 @@
+//! What is sent in one go, and what came back.
+
+use redis::{Cmd, Pipeline, Value};
+
+use crate::error::turned_away;
+use crate::quorum::Quorum;
+
+/// Commands on one key that are sent in one go; each must be one that may be executed twice.
+pub(crate) struct Request {
+    commands: Vec<Cmd>,
+    quorum: Option<Quorum>,
+}
+
+/// Whether a node of a cluster is asked for a key that it is still being given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asking {
+    No,
+    /// The command before each of ours says so.
+    Yes,
+}
+
+impl Request {
+    pub(crate) const fn new(commands: Vec<Cmd>) -> Self {
+        Self { commands, quorum: None }
+    }
+
+    pub(crate) fn one(command: Cmd) -> Self {
+        Self::new(vec![command])
+    }
+
+    /// The same commands, and behind them the wait for replicas, if there is to be one.
+    pub(crate) const fn and_wait(mut self, quorum: Option<Quorum>) -> Self {
+        self.quorum = quorum;
+        self
+    }
+
+    /// Whether the server will block the connection that this is sent on.
+    pub(crate) const fn blocks(&self) -> bool {
+        self.quorum.is_some()
+    }
+
+    pub(crate) fn pack(&self, asking: Asking) -> Pipeline {
+        let mut pipeline = redis::pipe();
+        for command in &self.commands {
+            if asking == Asking::Yes {
+                pipeline.cmd("ASKING");
+            }
+            pipeline.add_command(command.clone());
+        }
+        if let Some(quorum) = self.quorum {
+            pipeline.add_command(quorum.command());
+        }
+        pipeline
+    }
+
+    /// Tells the replies to our commands from those to what was put between and behind them.
+    pub(crate) fn unpack(&self, asking: Asking, mut all: Vec<Value>) -> Replies {
+        let waited = if self.quorum.is_some() { all.pop() } else { None };
+        let values = match asking {
+            Asking::No => all,
+            Asking::Yes => all.into_iter().skip(1).step_by(2).collect(),
+        };
+        Replies { values, waited }
+    }
+}
+
+/// What came back.
+pub(crate) struct Replies {
+    /// One for each command.
+    pub(crate) values: Vec<Value>,
+    /// How many replicas acknowledged, if that was waited for.
+    pub(crate) waited: Option<Value>,
+}
+
+impl Replies {
+    /// Whether another connection may do better.
+    pub(crate) fn are_turned_away(&self) -> bool {
+        self.values.iter().any(is_turned_away)
+    }
+}
+
+/// Whether this reply says that another connection may do better.
+pub(crate) fn is_turned_away(reply: &Value) -> bool {
+    matches!(reply, Value::ServerError(error) if turned_away(error))
+}

@@ -1,0 +1,247 @@
+//! Finds the primary of a Sentinel service, and keeps an eye on who it is.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use cloakroom_core::{Error, StoreErrorKind, Version};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Value};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::dial::{Dialler, Standing, broken, reach};
+use crate::error::{Failure, unwelcome};
+use crate::greeting::Greeting;
+use crate::hearing::hear;
+use crate::home::Home;
+use crate::link::{Link, Setback};
+use crate::place::Place;
+use answer::Answer;
+
+mod answer;
+
+/// How often the sentinels are asked while all is well, give or take a quarter.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// How long a server that was announced and is no primary is left alone.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The sentinels of one service.
+pub(crate) struct Sentinels {
+    service: String,
+    voices: Vec<Voice>,
+    /// How the primary is greeted.
+    greeting: Greeting,
+    connect_timeout: Duration,
+    home: Home,
+    announced: watch::Sender<Option<Place>>,
+    /// The epoch of what was announced: whoever knows only an older one may be behind the times.
+    epoch: AtomicU64,
+    watching: AtomicBool,
+}
+
+/// One sentinel.
+struct Voice {
+    place: Place,
+    link: Link,
+}
+
+impl Sentinels {
+    /// The sentinels at these places; they are greeted in their own way.
+    pub(crate) fn new(
+        service: String,
+        places: Vec<Place>,
+        own_greeting: &Greeting,
+        greeting: Greeting,
+        home: Home,
+        connect_timeout: Duration,
+    ) -> Result<Self, Error> {
+        let voice = |place: Place| {
+            let dialler = Dialler::Server(Arc::new(own_greeting.client(&place)?));
+            Ok(Voice { link: Link::new(dialler, home.clone(), connect_timeout), place })
+        };
+        Ok(Self {
+            service,
+            voices: places.into_iter().map(voice).collect::<Result<_, Error>>()?,
+            greeting,
+            connect_timeout,
+            home,
+            announced: watch::Sender::new(None),
+            epoch: AtomicU64::new(0),
+            watching: AtomicBool::new(false),
+        })
+    }
+
+    /// Connects to the primary, once it says itself that it is one.
+    pub(crate) async fn dial(
+        self: &Arc<Self>,
+        config: &AsyncConnectionConfig,
+    ) -> Result<(MultiplexedConnection, Standing), Failure> {
+        self.watch();
+        let until = Instant::now() + self.connect_timeout;
+        loop {
+            let round = self.round(until).await;
+            let place = self.announce(&round)?;
+            let outcome = self.reach_primary(&place, config).await;
+            match outcome {
+                Ok(Some(connection)) => {
+                    let announced = self.announced.subscribe();
+                    return Ok((connection, Standing::While { place, announced }));
+                }
+                // Announced too early or too late: a failover is under way.
+                Ok(None) if Instant::now() + PAUSE < until => sleep(PAUSE).await,
+                Ok(None) => {
+                    let why = "the server that the sentinels name is not a primary";
+                    return Err(Failure::Nobody { kind: StoreErrorKind::Unavailable, why });
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// A connection to the server at this place, if it is a primary.
+    async fn reach_primary(
+        &self,
+        place: &Place,
+        config: &AsyncConnectionConfig,
+    ) -> Result<Option<MultiplexedConnection>, Failure> {
+        let unusable = |_| Failure::Nobody {
+            kind: StoreErrorKind::Misconfigured,
+            why: "the sentinels name a server by an address that cannot be used",
+        };
+        let client = self.greeting.client(place).map_err(unusable)?;
+        let mut connection = reach(&client, config).await?;
+        let mut question = redis::pipe();
+        question.cmd("ROLE");
+        let reply = connection.send_packed_commands(&question, 0, 1);
+        let reply = tokio::time::timeout(self.connect_timeout, reply).await;
+        match reply.map_err(|_| Failure::Unreached(broken(io::ErrorKind::TimedOut)))? {
+            Ok(mut role) => match role.pop() {
+                Some(Value::ServerError(refusal)) => Err(unwelcome(refusal)),
+                Some(Value::Array(role)) => {
+                    Ok(matches!(role.first(), Some(Value::BulkString(word)) if word == b"master")
+                        .then_some(connection))
+                }
+                _ => Ok(None),
+            },
+            Err(error) => Err(Failure::Unreached(error)),
+        }
+    }
+
+    /// Asks all sentinels at once.
+    async fn round(&self, until: Instant) -> Round {
+        let asked = self.voices.iter().map(|voice| voice.ask(&self.service, until));
+        Round { answers: hear(asked, |answer| matches!(answer, Ok(Answer::Primary { .. })), until).await }
+    }
+
+    /// Tells all links who the primary is: what the sentinels say, unless those who said it may be behind the
+    /// times.
+    fn announce(&self, round: &Round) -> Result<Place, Failure> {
+        let (epoch, newest) = round.newest()?;
+        let is_old = epoch < self.epoch.load(Ordering::Acquire) && round.count() * 2 <= self.voices.len();
+        if is_old && let Some(known) = self.announced.borrow().clone() {
+            return Ok(known);
+        }
+        self.epoch.store(epoch, Ordering::Release);
+        let mut moved = false;
+        self.announced.send_if_modified(|now| {
+            moved = now.as_ref().is_some_and(|now| now != newest);
+            let changed = now.as_ref() != Some(newest);
+            *now = Some(newest.clone());
+            changed
+        });
+        if moved {
+            tracing::info!(target: "cloakroom::redis", "the sentinels name another primary");
+        }
+        Ok(newest.clone())
+    }
+
+    /// Sees to it that a task looks after the announcements.
+    fn watch(self: &Arc<Self>) {
+        if !self.watching.swap(true, Ordering::AcqRel) {
+            let watcher = Watcher(Arc::downgrade(self));
+            self.home.spawn(async move {
+                while let Some(sentinels) = watcher.0.upgrade() {
+                    let next = Instant::now() + jittered(PERIOD);
+                    let round = sentinels.round(Instant::now() + sentinels.connect_timeout).await;
+                    // What nobody can tell, the next dial reports.
+                    let _ = sentinels.announce(&round);
+                    drop((round, sentinels));
+                    sleep_until(next).await;
+                }
+            });
+        }
+    }
+}
+
+/// The right to be the task that watches; it passes on when that task ends.
+struct Watcher(Weak<Sentinels>);
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        if let Some(sentinels) = self.0.upgrade() {
+            sentinels.watching.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl Voice {
+    async fn ask(&self, service: &str, until: Instant) -> Result<Answer, Failure> {
+        let mut question = redis::pipe();
+        // The epoch first, so that an address is never older than it.
+        question.cmd("SENTINEL").arg("MASTER").arg(service);
+        question.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(service);
+        match self.link.attempt(&question, until).await {
+            Ok(replies) => Answer::read(replies, &self.place),
+            Err(Setback::Again(failure) | Setback::Final(failure)) => Err(failure),
+        }
+    }
+}
+
+/// What the sentinels said when they were asked at once.
+struct Round {
+    answers: Vec<Result<Answer, Failure>>,
+}
+
+impl Round {
+    /// The primary of the highest epoch.
+    fn newest(&self) -> Result<(u64, &Place), Failure> {
+        if let Some(named) = self.named().max_by_key(|(epoch, _)| *epoch) {
+            return Ok(named);
+        }
+        let nobody = |kind, why| Err(Failure::Nobody { kind, why });
+        if self.answers.iter().any(|answer| matches!(answer, Ok(Answer::Unknown))) {
+            return nobody(
+                StoreErrorKind::Misconfigured,
+                "the sentinels watch no service of the name that the URL gives",
+            );
+        }
+        let mut failures = self.answers.iter().filter_map(|answer| answer.as_ref().err());
+        match failures.find(|failure| failure.is_refusal()) {
+            Some(refusal) => Err(refusal.clone()),
+            None => nobody(StoreErrorKind::Unavailable, "no sentinel can be reached"),
+        }
+    }
+
+    fn named(&self) -> impl Iterator<Item = (u64, &Place)> {
+        self.answers.iter().filter_map(|answer| match answer {
+            Ok(Answer::Primary { epoch, place }) => Some((*epoch, place)),
+            _ => None,
+        })
+    }
+
+    fn count(&self) -> usize {
+        self.named().count()
+    }
+}
+
+/// This long, give or take a quarter, so that a fleet does not ask in step.
+fn jittered(period: Duration) -> Duration {
+    let quarter = period / 4;
+    // Without random bytes there are no sessions either.
+    let tag = Version::random().map_or(0, Version::get);
+    let share = u32::try_from(tag % 1000).unwrap_or(0);
+    period - quarter + quarter * 2 * share / 1000
+}
