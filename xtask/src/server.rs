@@ -11,6 +11,7 @@ mod certificate;
 mod client;
 mod directory;
 mod family;
+mod mariadb;
 mod memcached;
 mod port;
 mod postgres;
@@ -19,6 +20,7 @@ mod redis;
 mod resp;
 mod template;
 
+pub use self::mariadb::{MariadbServer, MariadbServerBuilder};
 pub use self::memcached::{MemcachedServer, MemcachedServerBuilder};
 pub use self::postgres::{PostgresServer, PostgresServerBuilder};
 pub use self::redis::{Persistence, RedisServer, RedisServerBuilder};
