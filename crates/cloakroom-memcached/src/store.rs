@@ -258,8 +258,10 @@ impl Store for MemcachedStore {
         let lifetime = Lifetime::of(record.ttl);
         let mut facts = self.admit(&verb, &record.payload, lifetime).await?;
         let item = Item::new(record.version, lifetime, &record.payload);
-        // A server that takes its numbers from us compares the versions themselves.
-        let mut cas = NonZeroU64::new(expected.get()).filter(|_| facts.chooses);
+        // A server that takes its numbers from us compares the versions themselves. It would not see that the
+        // own version is in place already, if that is the expected one.
+        let at_once = facts.chooses && expected != record.version;
+        let mut cas = NonZeroU64::new(expected.get()).filter(|_| at_once);
         loop {
             if let Some(cas) = cas {
                 match verb.swap(cas, &item, &mut facts).await? {
