@@ -1,0 +1,272 @@
+//! The databases that sessions can be kept in: what is the same for all of them, and what each says its own way.
+#![allow(
+    missing_debug_implementations,
+    unnameable_types,
+    unreachable_pub,
+    reason = "what `Speak` names is as public as the trait, and nobody else may name either: that is the seal"
+)]
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom_core::Error;
+use sqlx::error::DatabaseError;
+use sqlx::{AssertSqlSafe, SqlSafeStr as _};
+use sqlx::{
+    ColumnIndex, ConnectOptions, Connection, Database, Decode, Encode, Executor, IntoArguments, Row, Type,
+};
+
+use crate::error::Meaning;
+use crate::table::TableName;
+use crate::target::{Address, Form};
+
+/// A database that sessions can be kept in: `sqlx::Postgres`, `sqlx::MySql` or `sqlx::Sqlite`, by the features of
+/// this crate. Nobody else can implement it.
+pub trait Dialect: Speak {}
+
+/// An answer that is waited for.
+pub type Asking<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'c>>;
+
+/// How to connect.
+pub type Options<D> = <<D as Database>::Connection as Connection>::Options;
+
+/// What a database says its own way.
+pub trait Speak: Database<Connection: Send, Arguments: Send> {
+    /// What errors call the store.
+    const STORE: &'static str;
+    /// What `Debug` calls the store.
+    const TYPE: &'static str;
+    /// What its URLs look like.
+    const FORM: Form;
+    /// Whether there is one writer at a time, so that a queue in this process is shorter than one at the file.
+    const ONE_WRITER: bool;
+
+    /// The texts of all statements.
+    fn statements(table: &TableName) -> Statements;
+    /// The text that creates the table and its indexes.
+    fn schema(table: &TableName) -> String;
+    /// How to connect to what the URL names; `verb` is the deadline of a verb.
+    fn options(address: &Address, verb: Duration) -> Result<Options<Self>, Error>;
+    /// What an error of the database means, and what to do about it if that is known.
+    fn meaning(error: &dyn DatabaseError) -> (Meaning, &'static str);
+    /// The code of an error of the database.
+    fn code(error: &dyn DatabaseError) -> String {
+        error.code().unwrap_or_default().into_owned()
+    }
+
+    /// Executes a statement that changes rows, and tells how many.
+    fn change<'c>(connection: &'c mut Self::Connection, step: &'c Step) -> Asking<'c, u64>;
+    /// Reads the one record that a statement finds.
+    fn load<'c>(connection: &'c mut Self::Connection, step: &'c Step) -> Asking<'c, Option<Stored>>;
+    /// Reads the version and the time left that a statement finds.
+    fn look<'c>(connection: &'c mut Self::Connection, step: &'c Step) -> Asking<'c, Option<Look>>;
+    /// Removes expired rows, at most as many as the step says, and tells how many.
+    fn sweep<'c>(connection: &'c mut Self::Connection, step: &'c Sweeping) -> Asking<'c, u64>;
+    /// Looks at the server and the table.
+    fn inspect<'c>(connection: &'c mut Self::Connection, table: &'c TableName) -> Asking<'c, Findings>;
+    /// Creates the table and its indexes where they are not there, whoever else does so at the same time.
+    fn migrate<'c>(connection: &'c mut Self::Connection, table: &'c TableName) -> Asking<'c, ()>;
+}
+
+/// The texts of the statements, in which each value appears once, in the order of the fields of [`Step`].
+#[derive(Debug)]
+pub struct Statements {
+    pub load: Arc<str>,
+    pub create: Arc<str>,
+    /// Where `create` does not do it: puts the record in the place of an expired one.
+    pub take_over: Option<Arc<str>>,
+    pub replace: Arc<str>,
+    pub look: Arc<str>,
+    pub touch: Arc<str>,
+    pub delete: Arc<str>,
+    pub sweep: Sweeping,
+}
+
+/// What removes expired rows.
+#[derive(Clone, Debug)]
+pub struct Sweeping {
+    /// Finds the keys of expired rows, where that is a statement of its own.
+    pub find: Option<Arc<str>>,
+    /// Removes rows.
+    pub remove: Arc<str>,
+    /// How many at most.
+    pub batch: u32,
+}
+
+/// How the parts of statements are said.
+pub struct Words {
+    pub table: String,
+    /// Milliseconds since 1970 by the clock of the database, rounded down.
+    pub now: &'static str,
+    /// The function that gives the greater of two numbers.
+    pub greatest: &'static str,
+}
+
+impl Words {
+    pub fn load(&self) -> String {
+        let Self { table, now, .. } = self;
+        format!(
+            "SELECT payload, version, expires_at - ({now} + 1), principal FROM {table} \
+             WHERE id = ? AND expires_at > {now}"
+        )
+    }
+
+    pub fn insert(&self) -> String {
+        let Self { table, now, .. } = self;
+        format!(
+            "INSERT INTO {table} (id, version, expires_at, principal, payload) \
+             VALUES (?, ?, {now} + 1 + ?, ?, ?)"
+        )
+    }
+
+    /// An expired record is none.
+    pub fn insert_or_take_over(&self) -> String {
+        let Self { table, now, .. } = self;
+        format!(
+            "{} ON CONFLICT (id) DO UPDATE SET version = excluded.version, expires_at = excluded.expires_at, \
+             principal = excluded.principal, payload = excluded.payload WHERE {table}.expires_at <= {now}",
+            self.insert()
+        )
+    }
+
+    pub fn take_over(&self) -> String {
+        let Self { table, now, .. } = self;
+        format!(
+            "UPDATE {table} SET version = ?, expires_at = {now} + 1 + ?, principal = ?, payload = ? \
+             WHERE id = ? AND expires_at <= {now}"
+        )
+    }
+
+    pub fn replace(&self) -> String {
+        let Self { table, now, .. } = self;
+        format!(
+            "UPDATE {table} SET version = ?, expires_at = {now} + 1 + ?, principal = ?, payload = ? \
+             WHERE id = ? AND version = ? AND expires_at > {now}"
+        )
+    }
+
+    pub fn look(&self) -> String {
+        let Self { table, now, .. } = self;
+        format!("SELECT version, expires_at - {now} FROM {table} WHERE id = ?")
+    }
+
+    pub fn touch(&self) -> String {
+        let Self { table, now, greatest } = self;
+        format!(
+            "UPDATE {table} SET expires_at = {greatest}(expires_at, {now} + 1 + ?) \
+             WHERE id = ? AND version = ? AND expires_at > {now}"
+        )
+    }
+
+    pub fn delete(&self) -> String {
+        let Self { table, now, .. } = self;
+        format!("DELETE FROM {table} WHERE id = ? AND expires_at > {now}")
+    }
+}
+
+/// A statement with its values.
+pub struct Step {
+    pub sql: Arc<str>,
+    pub values: Vec<Value>,
+}
+
+/// A value of a statement. It has no `Debug`: these are keys and payloads.
+pub enum Value {
+    Bytes(Vec<u8>),
+    Maybe(Option<Vec<u8>>),
+    Number(i64),
+}
+
+/// A row as it lies there.
+pub struct Stored {
+    pub payload: Vec<u8>,
+    pub version: i64,
+    pub left: i64,
+    pub principal: Option<Vec<u8>>,
+}
+
+/// Of a row: its version, and how many milliseconds it has left; none if it is expired.
+pub struct Look {
+    pub version: i64,
+    pub left: i64,
+}
+
+/// What a look at the server and the table found.
+pub enum Findings {
+    /// All is well; and how long a payload may be, where the server says.
+    Good { longest_payload: Option<usize> },
+    /// There is no table.
+    NoTable,
+    /// Sessions cannot be kept there, for this reason.
+    Refused(&'static str),
+}
+
+/// Executes a statement.
+pub async fn execute<D>(connection: &mut D::Connection, step: &Step) -> Result<D::QueryResult, sqlx::Error>
+where
+    D: Database<Arguments: IntoArguments<D>>,
+    for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
+    for<'v> &'v [u8]: Encode<'v, D> + Type<D>,
+    for<'v> i64: Encode<'v, D> + Type<D>,
+    for<'v> Option<&'v [u8]>: Encode<'v, D> + Type<D>,
+{
+    bound::<D>(step).execute(connection).await
+}
+
+/// Executes a statement that finds at most one row. It is read to its end, so that nothing of it is left over.
+pub async fn one<D>(connection: &mut D::Connection, step: &Step) -> Result<Option<D::Row>, sqlx::Error>
+where
+    D: Database<Arguments: IntoArguments<D>>,
+    for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
+    for<'v> &'v [u8]: Encode<'v, D> + Type<D>,
+    for<'v> i64: Encode<'v, D> + Type<D>,
+    for<'v> Option<&'v [u8]>: Encode<'v, D> + Type<D>,
+{
+    Ok(bound::<D>(step).fetch_all(connection).await?.into_iter().next())
+}
+
+fn bound<D>(step: &Step) -> sqlx::query::Query<'_, D, D::Arguments>
+where
+    D: Database,
+    for<'v> &'v [u8]: Encode<'v, D> + Type<D>,
+    for<'v> i64: Encode<'v, D> + Type<D>,
+    for<'v> Option<&'v [u8]>: Encode<'v, D> + Type<D>,
+{
+    // All that is in the text is of ours, or a checked name.
+    let query = sqlx::query(AssertSqlSafe(Arc::clone(&step.sql)).into_sql_str());
+    step.values.iter().fold(query, |query, value| match value {
+        Value::Bytes(bytes) => query.bind(bytes.as_slice()),
+        Value::Maybe(bytes) => query.bind(bytes.as_deref()),
+        Value::Number(number) => query.bind(*number),
+    })
+}
+
+/// The record in a row of [`Words::load`].
+pub fn stored<R: Row>(row: &R) -> Result<Stored, sqlx::Error>
+where
+    usize: ColumnIndex<R>,
+    for<'r> Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    Ok(Stored {
+        payload: row.try_get(0)?,
+        version: row.try_get(1)?,
+        left: row.try_get(2)?,
+        principal: row.try_get(3)?,
+    })
+}
+
+/// What is in a row of [`Words::look`].
+pub fn look<R: Row>(row: &R) -> Result<Look, sqlx::Error>
+where
+    usize: ColumnIndex<R>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    Ok(Look { version: row.try_get(0)?, left: row.try_get(1)? })
+}
+
+/// The same options without a word of the library about statements.
+pub fn silent<O: ConnectOptions>(options: O) -> O {
+    options.disable_statement_logging()
+}

@@ -1,0 +1,31 @@
+use cloakroom_core::StoreErrorKind;
+
+use super::meaning;
+use crate::error::Meaning;
+
+#[test]
+fn result_codes_have_a_meaning() {
+    use StoreErrorKind::{Corrupt, Full, Misconfigured, Other, TooLarge, Unavailable};
+    for (code, kind) in [
+        (3, Misconfigured),
+        (7, Unavailable),
+        (8, Misconfigured),
+        (1032, Misconfigured),
+        (10, Other),
+        (778, Other),
+        (4874, Full),
+        (11, Corrupt),
+        (13, Full),
+        (14, Misconfigured),
+        (18, TooLarge),
+        (26, Misconfigured),
+        (1, Other),
+        (1555, Other),
+    ] {
+        assert_eq!(meaning(code, false).0, Meaning::Is(kind), "{code}");
+    }
+    for code in [5, 6, 261, 262, 517] {
+        assert_eq!(meaning(code, false).0, Meaning::Collided, "{code}");
+    }
+    assert_eq!(meaning(1, true).0, Meaning::Is(Misconfigured));
+}

@@ -1,0 +1,265 @@
+//! The verbs as statements: one in the good case, and another one where its count of rows leaves a question.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use cloakroom_core::{
+    Created, Deleted, Record, Replaced, StoreError, StoreErrorKind, StoreKey, Touched, Version,
+};
+
+use crate::dialect::{Asking, Dialect, Look, Statements, Step, Stored, Sweeping};
+use crate::errand::Errand;
+use crate::error::{self, Doubt};
+use crate::link::{Link, Question};
+use crate::stored::{self, LONGEST_PAYLOAD};
+use crate::table::TableName;
+
+/// How often a key may come and go between two statements of one `create`.
+const ROUNDS: u32 = 8;
+
+/// What all clones of a store share.
+pub(crate) struct Inner<D: Dialect> {
+    pub(crate) link: Link<D>,
+    pub(crate) table: TableName,
+    pub(crate) timeout: Duration,
+    statements: Statements,
+    longest_payload: AtomicUsize,
+}
+
+/// What happened to a record that a statement did not find as it wanted it.
+enum Found {
+    Ours,
+    Another,
+    Nothing,
+}
+
+impl<D: Dialect> Inner<D> {
+    pub(crate) fn new(link: Link<D>, table: TableName, timeout: Duration) -> Self {
+        let statements = D::statements(&table);
+        Self { link, table, timeout, statements, longest_payload: AtomicUsize::new(LONGEST_PAYLOAD) }
+    }
+
+    pub(crate) fn limit_payload(&self, longest: usize) {
+        self.longest_payload.fetch_min(longest, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> Errand {
+        Errand::read(D::STORE, self.timeout)
+    }
+
+    pub(crate) fn write(&self) -> Errand {
+        Errand::write(D::STORE, self.timeout)
+    }
+
+    pub(crate) async fn load(
+        self: Arc<Self>,
+        mut errand: Errand,
+        key: StoreKey,
+    ) -> Result<Option<Record>, StoreError> {
+        let step = Step { sql: Arc::clone(&self.statements.load), values: vec![stored::id(&key)] };
+        match self.link.ask(&Load(step), &mut errand).await? {
+            None => Ok(None),
+            Some(row) => match stored::record(row) {
+                Some(record) => Ok(Some(record)),
+                None => Err(error::corrupt(D::STORE, "the row under the key is no record")),
+            },
+        }
+    }
+
+    pub(crate) async fn create(
+        self: Arc<Self>,
+        mut errand: Errand,
+        key: StoreKey,
+        record: Record,
+    ) -> Result<Created, StoreError> {
+        self.check(&record)?;
+        let values = |record: &Record| {
+            vec![
+                stored::id(&key),
+                stored::version(record.version),
+                stored::millis(record.ttl),
+                stored::principal(record),
+                stored::payload(record),
+            ]
+        };
+        let insert = Change(Step { sql: Arc::clone(&self.statements.create), values: values(&record) });
+        for _ in 0..ROUNDS {
+            errand.changes();
+            if self.link.ask(&insert, &mut errand).await? > 0 {
+                return Ok(Created::Created);
+            }
+            match self.found(&mut errand, &key, record.version).await? {
+                Found::Ours => return Ok(Created::Created),
+                Found::Another => {
+                    return match errand.doubt() {
+                        Doubt::None => Ok(Created::Occupied),
+                        Doubt::EarlierTry => Err(error::ambiguous(D::STORE)),
+                    };
+                }
+                // Expired, or gone since.
+                Found::Nothing => {}
+            }
+            let Some(text) = &self.statements.take_over else { continue };
+            let mut values = values(&record);
+            values.rotate_left(1);
+            let take_over = Change(Step { sql: Arc::clone(text), values });
+            errand.changes();
+            if self.link.ask(&take_over, &mut errand).await? > 0 {
+                return Ok(Created::Created);
+            }
+        }
+        Err(StoreError::new(StoreErrorKind::Unavailable, D::STORE))
+    }
+
+    pub(crate) async fn replace(
+        self: Arc<Self>,
+        mut errand: Errand,
+        key: StoreKey,
+        expected: Version,
+        record: Record,
+    ) -> Result<Replaced, StoreError> {
+        self.check(&record)?;
+        let values = vec![
+            stored::version(record.version),
+            stored::millis(record.ttl),
+            stored::principal(&record),
+            stored::payload(&record),
+            stored::id(&key),
+            stored::version(expected),
+        ];
+        let change = Change(Step { sql: Arc::clone(&self.statements.replace), values });
+        // What is in place already is left as it is.
+        if record.version != expected && self.link.ask(&change, &mut errand).await? > 0 {
+            return Ok(Replaced::Replaced);
+        }
+        match self.instead(&mut errand, &key, expected, Some(record.version)).await? {
+            Found::Ours => Ok(Replaced::Replaced),
+            Found::Nothing => Ok(Replaced::Missing),
+            Found::Another => match errand.doubt() {
+                Doubt::None => Ok(Replaced::Conflict),
+                Doubt::EarlierTry => Err(error::ambiguous(D::STORE)),
+            },
+        }
+    }
+
+    pub(crate) async fn touch(
+        self: Arc<Self>,
+        mut errand: Errand,
+        key: StoreKey,
+        expected: Version,
+        ttl: Duration,
+    ) -> Result<Touched, StoreError> {
+        let values = vec![stored::millis(ttl), stored::id(&key), stored::version(expected)];
+        let change = Change(Step { sql: Arc::clone(&self.statements.touch), values });
+        if self.link.ask(&change, &mut errand).await? > 0 {
+            return Ok(Touched::Touched);
+        }
+        match self.instead(&mut errand, &key, expected, None).await? {
+            Found::Another => Ok(Touched::Conflict),
+            Found::Ours | Found::Nothing => Ok(Touched::Missing),
+        }
+    }
+
+    pub(crate) async fn delete(
+        self: Arc<Self>,
+        mut errand: Errand,
+        key: StoreKey,
+    ) -> Result<Deleted, StoreError> {
+        let step = Step { sql: Arc::clone(&self.statements.delete), values: vec![stored::id(&key)] };
+        match (self.link.ask(&Change(step), &mut errand).await?, errand.doubt()) {
+            (0, Doubt::None) => Ok(Deleted::Missing),
+            _ => Ok(Deleted::Deleted),
+        }
+    }
+
+    /// Removes up to `batch` expired rows, and tells how many.
+    pub(crate) async fn sweep(self: Arc<Self>, mut errand: Errand, batch: u32) -> Result<u64, StoreError> {
+        let sweep = Sweep(Sweeping { batch, ..self.statements.sweep.clone() });
+        self.link.ask(&sweep, &mut errand).await
+    }
+
+    /// Why a statement found no live record of the version `expected` to change.
+    ///
+    /// It is a second statement, and not a part of the first: what one statement sees is of one moment, and a
+    /// record that somebody deletes at that very moment would read as a conflict. Asked afterwards, the answer
+    /// is true when it is given; and as the change had no effect, it can be put at that moment as well.
+    /// A record of the version `expected` that is there now was made since: to the change, it was missing.
+    async fn instead(
+        &self,
+        errand: &mut Errand,
+        key: &StoreKey,
+        expected: Version,
+        own: Option<Version>,
+    ) -> Result<Found, StoreError> {
+        errand.only_looks();
+        let look = self.look(errand, key).await?;
+        let version = look.filter(|look| look.left > 0).map(|look| look.version.cast_unsigned());
+        Ok(match version {
+            Some(version) if own.is_some_and(|own| own.get() == version) => Found::Ours,
+            Some(version) if version != expected.get() => Found::Another,
+            Some(_) | None => Found::Nothing,
+        })
+    }
+
+    /// What lies under a key that an insert found taken.
+    async fn found(&self, errand: &mut Errand, key: &StoreKey, own: Version) -> Result<Found, StoreError> {
+        errand.only_looks();
+        Ok(match self.look(errand, key).await? {
+            Some(look) if look.version.cast_unsigned() == own.get() => Found::Ours,
+            Some(look) if look.left > 0 => Found::Another,
+            Some(_) | None => Found::Nothing,
+        })
+    }
+
+    async fn look(&self, errand: &mut Errand, key: &StoreKey) -> Result<Option<Look>, StoreError> {
+        let step = Step { sql: Arc::clone(&self.statements.look), values: vec![stored::id(key)] };
+        self.link.ask(&LookAt(step), errand).await
+    }
+
+    /// A payload that is too long is refused before anything is sent: what a server does then may cost the
+    /// connection, and with it the certainty that the old record is in place.
+    fn check(&self, record: &Record) -> Result<(), StoreError> {
+        if record.payload.len() > self.longest_payload.load(Ordering::Relaxed) {
+            return Err(StoreError::new(StoreErrorKind::TooLarge, D::STORE));
+        }
+        Ok(())
+    }
+}
+
+struct Load(Step);
+struct Change(Step);
+struct LookAt(Step);
+struct Sweep(Sweeping);
+
+impl<D: Dialect> Question<D> for Load {
+    type Answer = Option<Stored>;
+
+    fn put<'c>(&'c self, connection: &'c mut D::Connection) -> Asking<'c, Self::Answer> {
+        D::load(connection, &self.0)
+    }
+}
+
+impl<D: Dialect> Question<D> for Change {
+    type Answer = u64;
+
+    fn put<'c>(&'c self, connection: &'c mut D::Connection) -> Asking<'c, Self::Answer> {
+        D::change(connection, &self.0)
+    }
+}
+
+impl<D: Dialect> Question<D> for LookAt {
+    type Answer = Option<Look>;
+
+    fn put<'c>(&'c self, connection: &'c mut D::Connection) -> Asking<'c, Self::Answer> {
+        D::look(connection, &self.0)
+    }
+}
+
+impl<D: Dialect> Question<D> for Sweep {
+    type Answer = u64;
+
+    fn put<'c>(&'c self, connection: &'c mut D::Connection) -> Asking<'c, Self::Answer> {
+        D::sweep(connection, &self.0)
+    }
+}

@@ -1,0 +1,14 @@
+//! The stores against real databases, and against what goes wrong there.
+//!
+//! What needs a server is ignored by plain `cargo test` and run by `cargo xtask test`. SQLite needs none.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "the helpers of tests fail as tests do"
+)]
+
+mod laws;
+mod sample;
+mod scratch;

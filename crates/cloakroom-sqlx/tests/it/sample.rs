@@ -1,0 +1,33 @@
+//! Keys and records to work with.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use cloakroom_core::{Record, StoreKey, Version};
+
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+
+/// A key that no other test has.
+pub(crate) fn key() -> StoreKey {
+    let mut bytes = [0; 32];
+    for part in bytes.chunks_exact_mut(8) {
+        part.copy_from_slice(&version().to_be_bytes());
+    }
+    StoreKey::from_bytes(bytes)
+}
+
+pub(crate) fn version() -> Version {
+    Version::random().expect("random bytes")
+}
+
+/// A record that lives a minute, with a payload of its own.
+pub(crate) fn record() -> Record {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let payload = format!("payload {}", NEXT.fetch_add(1, Ordering::Relaxed));
+    Record::new(payload.into_bytes(), version(), MINUTE)
+}
+
+/// The name of a table that no other test has.
+pub(crate) fn table() -> String {
+    format!("test_{:016x}", version().get())
+}
