@@ -9,6 +9,10 @@
     reason = "the helpers of tests fail as tests do"
 )]
 
+mod choice;
+mod doubt;
+mod emulator;
+mod fake;
 mod laws;
 mod log;
 mod sample;
