@@ -277,30 +277,35 @@ async fn the_largest_that_builds_fits_into_a_browser() {
         let largest = (512..4096).rev().find(|size| build(policy.clone(), *size).is_ok()).unwrap();
         let refused = build(policy.clone(), largest + 1).unwrap_err().to_string();
         assert!(refused.contains(&format!("at most {largest} do")), "{refused}");
-        let sessions = build(policy, largest).unwrap();
-        let mut longest = 0;
-        for size in 0..largest {
-            let visit = sessions.visit([]);
-            let session = visit.session().await.unwrap();
-            session.remember(Duration::from_secs(3600 * 24 * 3650)).unwrap();
-            if session.set("a", &"x".repeat(size)).is_err() {
-                break;
-            }
-            drop(session);
-            let reply = visit.commit().await;
-            let response = Browser::default().take(&reply);
-            match reply.refusal() {
-                None => longest = response.set_cookie().unwrap().len(),
-                Some(error) => {
-                    assert_eq!(error.kind(), ErrorKind::TooLarge);
-                    break;
-                }
-            }
-        }
+        let (most, longest) = fill(&build(policy.clone(), largest).unwrap(), largest).await;
+        let (less, _) = fill(&build(policy, largest - 40).unwrap(), largest).await;
+        assert_eq!(most, less + 40, "the size is the limit, and the line never");
         assert!((4080..=4093).contains(&longest), "the longest line was {longest} bytes");
     }
     let refused = build(CookiePolicy::default(), 64 * 1024).unwrap_err().to_string();
     assert!(refused.contains("do not fit into a cookie"), "{refused}");
+}
+
+/// The longest value that is stored, and the length of its line.
+async fn fill(sessions: &SessionManager, largest: usize) -> (usize, usize) {
+    let mut last = None;
+    for size in 0..largest {
+        let visit = sessions.visit([]);
+        let session = visit.session().await.unwrap();
+        session.remember(Duration::from_secs(3600 * 24 * 3650)).unwrap();
+        if session.set("a", &"x".repeat(size)).is_err() {
+            break;
+        }
+        drop(session);
+        let reply = visit.commit().await;
+        let response = Browser::default().take(&reply);
+        if let Some(error) = reply.refusal() {
+            assert_eq!(error.kind(), ErrorKind::TooLarge);
+            break;
+        }
+        last = Some((size, response.set_cookie().unwrap().len()));
+    }
+    last.unwrap()
 }
 
 #[tokio::test]

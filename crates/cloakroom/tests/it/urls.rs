@@ -1,7 +1,5 @@
 //! What `connect` makes of URLs, with the features that this build has.
 
-#![allow(clippy::expect_used, reason = "a helper of these tests fails as they do")]
-
 use cloakroom::{ErrorKind, connect};
 
 /// The error that a URL is answered with, which shows nothing of what must not be shown.

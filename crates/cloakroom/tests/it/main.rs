@@ -1,0 +1,13 @@
+//! The front door: what it makes of URLs, and how the stores behind it behave when they are full of sessions.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    clippy::print_stdout,
+    reason = "helpers of tests fail as they do, and measurements are printed"
+)]
+
+mod scale;
+mod urls;

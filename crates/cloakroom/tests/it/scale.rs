@@ -1,0 +1,184 @@
+//! A million sessions: what a load costs among them, and while a tenth of them expires.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use cloakroom::{Created, Freshness, Record, Store, StoreKey, Version};
+
+/// How many sessions a small service has, and a large one.
+const FEW: u64 = 1_000;
+const MANY: u64 = 1_000_000;
+/// How many sessions expire within a moment.
+const EXPIRING: u64 = 100_000;
+/// The bytes of a sealed session of ten values.
+const PAYLOAD: usize = 700;
+/// How many writers fill a store.
+const WRITERS: u64 = 64;
+/// How many loads are timed in one round, and how many rounds alternate.
+const LOADS: u64 = 2_000;
+const ROUNDS: u64 = 7;
+const LONG: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Connects to a namespace of its own behind the URL that a variable holds.
+async fn open(variable: &str, namespace: &str, more: &str) -> Arc<dyn Store> {
+    let url = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} names a server"));
+    connect(&url, namespace, more).await
+}
+
+async fn connect(url: &str, namespace: &str, more: &str) -> Arc<dyn Store> {
+    let tag = Version::random().unwrap().get();
+    let joint = if url.contains('?') { '&' } else { '?' };
+    let url = match namespace {
+        "" => url.to_owned(),
+        _ => format!("{url}{joint}{namespace}=scale_{tag:016x}{more}"),
+    };
+    let taken = Arc::new(Mutex::new(None));
+    let slot = Arc::clone(&taken);
+    let _backend = cloakroom::connect(&url).await.unwrap().layer(|store| {
+        *slot.lock().unwrap() = Some(Arc::clone(&store));
+        store
+    });
+    taken.lock().unwrap().take().expect("there is a store behind this URL")
+}
+
+/// The key of session `n`, as evenly spread as digests are.
+fn key(n: u64) -> StoreKey {
+    let mut bytes = [0; 32];
+    let mut state = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for chunk in bytes.chunks_exact_mut(8) {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        chunk.copy_from_slice(&(mixed ^ (mixed >> 31)).to_be_bytes());
+    }
+    StoreKey::from_bytes(bytes)
+}
+
+/// Creates the sessions of a range, many at a time, each to live for `ttl`.
+async fn fill(store: &Arc<dyn Store>, range: std::ops::Range<u64>, ttl: Duration) {
+    let mut writers = Vec::new();
+    for writer in 0..WRITERS {
+        let (store, range) = (Arc::clone(store), range.clone());
+        writers.push(tokio::spawn(async move {
+            let step = usize::try_from(WRITERS).unwrap();
+            for n in range.skip(usize::try_from(writer).unwrap()).step_by(step) {
+                let record = Record::new(vec![7; PAYLOAD], Version::new(n + 1).unwrap(), ttl);
+                assert_eq!(store.create(&key(n), &record).await.unwrap(), Created::Created);
+            }
+        }));
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+}
+
+/// Times loads of sessions of `0..among`, one after the other.
+async fn loads(store: &Arc<dyn Store>, among: u64, count: u64, seed: u64) -> Vec<Duration> {
+    let mut took = Vec::new();
+    for n in 0..count {
+        let n = (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ seed.wrapping_mul(0xd134_2543_de82_ef95)) % among;
+        let begin = Instant::now();
+        let record = store.load(&key(n), Freshness::Latest).await.unwrap();
+        took.push(begin.elapsed());
+        assert!(record.is_some_and(|record| record.version.get() == n + 1), "session {n} is another one");
+    }
+    took
+}
+
+/// The value below which `percent` of them are.
+fn percentile(took: &mut [Duration], percent: usize) -> Duration {
+    took.sort_unstable();
+    took[(took.len() * percent / 100).min(took.len() - 1)]
+}
+
+fn ratio(a: Duration, b: Duration) -> f64 {
+    a.as_secs_f64() / b.as_secs_f64()
+}
+
+/// Loads among a thousand and among a million, in turns, and loads while a tenth of a million expires.
+async fn measure(name: &str, few: Arc<dyn Store>, many: Arc<dyn Store>) {
+    fill(&few, 0..FEW, LONG).await;
+    let begin = Instant::now();
+    fill(&many, 0..MANY, LONG).await;
+    let rate = MANY as f64 / begin.elapsed().as_secs_f64();
+    let (mut of_few, mut of_many) = (Vec::new(), Vec::new());
+    // The first round warms caches and connections on both sides.
+    for round in 0..=ROUNDS {
+        let (a, b) = (loads(&few, FEW, LOADS, round).await, loads(&many, MANY, LOADS, round).await);
+        if round > 0 {
+            of_few.extend(a);
+            of_many.extend(b);
+        }
+    }
+    let (few_mid, many_mid) = (percentile(&mut of_few, 50), percentile(&mut of_many, 50));
+    let scale = ratio(many_mid, few_mid);
+    println!(
+        "{name}: created {rate:.0}/s; a load among a thousand {few_mid:.1?}, among a million {many_mid:.1?}: \
+         {scale:.2} x; p99 {:.1?} and {:.1?}",
+        percentile(&mut of_few, 99),
+        percentile(&mut of_many, 99),
+    );
+
+    // All of them at about the same moment, whatever the filling takes.
+    let begin = Instant::now();
+    let life = Duration::from_secs(60);
+    let mut writers = Vec::new();
+    for writer in 0..WRITERS {
+        let store = Arc::clone(&many);
+        writers.push(tokio::spawn(async move {
+            let mut n = MANY + writer;
+            while n < MANY + EXPIRING {
+                let left = life.saturating_sub(begin.elapsed());
+                let record = Record::new(vec![7; PAYLOAD], Version::new(n + 1).unwrap(), left);
+                assert_eq!(store.create(&key(n), &record).await.unwrap(), Created::Created);
+                n += WRITERS;
+            }
+        }));
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let filled = begin.elapsed();
+    assert!(
+        filled + Duration::from_secs(8) < life,
+        "filling took {filled:?}, and all would expire meanwhile"
+    );
+    let (mut quiet, mut busy) = (Vec::new(), Vec::new());
+    while begin.elapsed() + Duration::from_secs(1) < life {
+        quiet.extend(loads(&many, MANY, 100, begin.elapsed().subsec_nanos().into()).await);
+    }
+    tokio::time::sleep_until((begin + life).into()).await;
+    while begin.elapsed() < life + Duration::from_secs(15) {
+        busy.extend(loads(&many, MANY, 100, begin.elapsed().subsec_nanos().into()).await);
+    }
+    assert_eq!(many.load(&key(MANY), Freshness::Latest).await.unwrap(), None, "it has expired");
+    let (before, during) = (percentile(&mut quiet, 99), percentile(&mut busy, 99));
+    let storm = ratio(during, before);
+    println!(
+        "{name}: p99 of {} loads before a tenth of a million expires {before:.1?}, of {} while it does and is \
+         swept {during:.1?}: {storm:.2} x; the longest {:.1?}",
+        quiet.len(),
+        busy.len(),
+        percentile(&mut busy, 100),
+    );
+    assert!(scale <= 1.2, "a load among a million costs {scale:.2} times that among a thousand");
+    assert!(storm <= 2.0, "p99 of loads rises to {storm:.2} times while sessions expire");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures a million sessions in this process"]
+async fn measure_a_million_in_memory() {
+    measure(
+        "memory",
+        connect("memory:?max_entries=3000000", "", "").await,
+        connect("memory:?max_entries=3000000", "", "").await,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures a million sessions: needs redis"]
+async fn measure_a_million_in_redis() {
+    const URL: &str = "CLOAKROOM_TEST_REDIS_URL";
+    measure("redis", open(URL, "prefix", "").await, open(URL, "prefix", "").await).await;
+}
