@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use cloakroom_redis::RedisStore;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// What the server does when a command arrives.
 #[derive(Clone, Debug)]
@@ -44,6 +44,7 @@ impl Heard<'_> {
     }
 }
 
+/// Dropping it hangs up.
 #[derive(Debug)]
 pub(crate) struct Fake {
     address: SocketAddr,
@@ -75,10 +76,11 @@ impl Fake {
         let count = Arc::clone(&connections);
         let script = Arc::new(script);
         let task = tokio::spawn(async move {
+            let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let number = count.fetch_add(1, Ordering::SeqCst);
                 let script = Arc::clone(&script);
-                tokio::spawn(async move {
+                open.spawn(async move {
                     // An error says that the client hung up.
                     let _ = serve(stream, number, &*script).await;
                 });

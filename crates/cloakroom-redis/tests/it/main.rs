@@ -9,16 +9,20 @@
     reason = "the helpers of tests fail as tests do"
 )]
 
+mod announce;
 mod cancel;
 mod cost;
 mod doubt;
 mod fake;
+mod fake_cluster;
 mod keys;
 mod laws;
 mod log;
 mod network;
 mod outage;
 mod proxy;
+mod redirect;
+mod replicas;
 mod rights;
 mod sample;
 mod shared;
