@@ -18,12 +18,14 @@ mod postgres;
 mod process;
 mod redis;
 mod resp;
+mod sentinel;
 mod template;
 
 pub use self::mariadb::{MariadbServer, MariadbServerBuilder};
 pub use self::memcached::{MemcachedServer, MemcachedServerBuilder};
 pub use self::postgres::{PostgresServer, PostgresServerBuilder};
 pub use self::redis::{Persistence, RedisServer, RedisServerBuilder};
+pub use self::sentinel::{SentinelFleet, SentinelFleetBuilder};
 
 use self::certificate::TestAuthority;
 use self::directory::PrivateDirectory;

@@ -110,11 +110,7 @@ impl Process {
     /// Freezes the process: connections stay open and nobody answers. Returns when it stands still.
     pub(super) fn stop(&self) -> Result<()> {
         family::signal(&[self.pid()], Signal::STOP);
-        if family::stands_still(self.pid()) {
-            Ok(())
-        } else {
-            Err(Error::new(format!("cannot freeze {}", self.name)))
-        }
+        if self.stands_still() { Ok(()) } else { Err(Error::new(format!("cannot freeze {}", self.name))) }
     }
 
     /// Lets a frozen process go on.
@@ -133,6 +129,10 @@ impl Process {
     pub(super) fn cont_family(&self) -> Result<()> {
         family::signal(&family::children(self.pid()), Signal::CONT);
         self.cont()
+    }
+
+    pub(super) fn stands_still(&self) -> bool {
+        family::stands_still(self.pid())
     }
 
     pub(super) fn pid(&self) -> Pid {

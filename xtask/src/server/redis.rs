@@ -1,13 +1,14 @@
 //! Redis, or Valkey under the same name.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use super::port::on_free_ports;
 use super::resp::RespConnection;
 use super::{PrivateDirectory, Process, TestAuthority};
+use crate::install::Program;
 use crate::{Error, Result};
 
 #[cfg(test)]
@@ -56,6 +57,7 @@ pub struct RedisServer {
 pub struct RedisServerBuilder {
     tls: Tls,
     persistence: Persistence,
+    role: Role,
     password: Option<String>,
     arguments: Vec<String>,
 }
@@ -68,6 +70,15 @@ pub enum Persistence {
     EveryWrite,
     /// Nothing: a restarted server is empty.
     Nothing,
+}
+
+/// What the program does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Role {
+    /// It keeps data.
+    Server,
+    /// It watches servers.
+    Sentinel,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -124,7 +135,10 @@ impl RedisServerBuilder {
             Tls::Off => None,
         };
         let ports = |[plain, tls]: [u16; 2]| Ports { plain, tls: authority.as_ref().map(|_| tls) };
-        let spawn = |found| spawn(&self, &directory, ports(found), authority.as_ref());
+        let spawn = |found| {
+            configure(&self, &directory, ports(found), authority.as_ref())?;
+            spawn(&self, &directory)
+        };
         let (process, found) = on_free_ports(spawn, |process, _| wait(process, &self, &directory))?;
         Ok(RedisServer { process, ports: ports(found), directory, authority, options: self })
     }
@@ -145,9 +159,15 @@ impl RedisServer {
         RedisServerBuilder {
             tls: Tls::Off,
             persistence: Persistence::EveryWrite,
+            role: Role::Server,
             password: None,
             arguments: Vec::new(),
         }
+    }
+
+    /// A sentinel, which keeps nothing but its configuration.
+    pub(super) fn sentinel() -> RedisServerBuilder {
+        RedisServerBuilder { role: Role::Sentinel, persistence: Persistence::Nothing, ..Self::builder() }
     }
 
     /// The URL of the loopback port: `redis://[:password@]127.0.0.1:port/`.
@@ -223,6 +243,12 @@ impl RedisServer {
         self.cli(&["CONFIG", "RESETSTAT"]).map(drop)
     }
 
+    /// Whether it answers: neither gone nor frozen nor busy reading its data.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        !self.process.stands_still() && self.cli(&["PING"]).is_ok()
+    }
+
     /// Ends the process at once, as a crash does. Its port, socket path and data stay reserved for
     /// [`restart`](Self::restart).
     pub fn kill9(&mut self) {
@@ -255,14 +281,16 @@ impl RedisServer {
     /// Starts the server again on the same port, socket and data, and waits until it answers. A process that
     /// still runs is ended first, in an orderly way.
     ///
+    /// What it wrote into its configuration (`CONFIG REWRITE`) holds, as on a machine that comes back.
+    ///
     /// # Errors
     ///
     /// See [`RedisServerBuilder::start`].
     pub fn restart(&mut self) -> Result<()> {
         self.process.terminate();
         // A crash leaves the socket behind, and a client would take its refusal for the server's.
-        let _ = std::fs::remove_file(self.socket());
-        self.process = spawn(&self.options, &self.directory, self.ports, self.authority.as_ref())?;
+        let _ = fs::remove_file(self.socket());
+        self.process = spawn(&self.options, &self.directory)?;
         wait(&mut self.process, &self.options, &self.directory)
     }
 
@@ -277,33 +305,67 @@ impl RedisServer {
 
 const SOCKET: &str = "redis.sock";
 
-fn spawn(
+/// What the server is started with. It writes there itself, when it learns another role.
+const CONFIGURATION: &str = "redis.conf";
+
+/// Writes the configuration of a first start.
+fn configure(
     options: &RedisServerBuilder,
     directory: &PrivateDirectory,
     ports: Ports,
     authority: Option<&TestAuthority>,
-) -> Result<Process> {
-    let mut command = Command::new("redis-server");
-    command.args(["--bind", "127.0.0.1", "--save", "", "--daemonize", "no"]);
-    command.arg("--port").arg(ports.plain.to_string());
-    command.arg("--dir").arg(directory.path());
-    command.arg("--unixsocket").arg(directory.join(SOCKET)).args(["--unixsocketperm", "700"]);
+) -> Result<()> {
+    let mut words: Vec<String> = Vec::new();
+    let mut say = |line: &[&str]| words.extend(line.iter().map(|word| (*word).to_owned()));
+    say(&["--bind", "127.0.0.1", "--daemonize", "no", "--port", &ports.plain.to_string()]);
+    say(&["--dir", &shown(directory.path())]);
+    say(&["--unixsocket", &shown(&directory.join(SOCKET)), "--unixsocketperm", "700"]);
+    if options.role == Role::Server {
+        say(&["--save", ""]);
+    }
     match options.persistence {
-        Persistence::EveryWrite => command.args(["--appendonly", "yes", "--appendfsync", "always"]),
-        Persistence::Nothing => command.args(["--appendonly", "no"]),
-    };
+        Persistence::EveryWrite => say(&["--appendonly", "yes", "--appendfsync", "always"]),
+        Persistence::Nothing => {}
+    }
     if let Some(password) = &options.password {
-        command.arg("--requirepass").arg(password);
+        say(&["--requirepass", password]);
     }
     if let (Some(port), Some(authority)) = (ports.tls, authority) {
-        command.arg("--tls-port").arg(port.to_string());
+        say(&["--tls-port", &port.to_string(), "--tls-auth-clients", "optional"]);
         // Absolute paths: relative ones would be looked for below `--dir`.
-        command.arg("--tls-cert-file").arg(&authority.certificate);
-        command.arg("--tls-key-file").arg(&authority.key);
-        command.arg("--tls-ca-cert-file").arg(&authority.ca);
-        command.args(["--tls-auth-clients", "optional"]);
+        say(&["--tls-cert-file", &shown(&authority.certificate), "--tls-key-file", &shown(&authority.key)]);
+        say(&["--tls-ca-cert-file", &shown(&authority.ca)]);
     }
-    command.args(&options.arguments);
+    words.extend(options.arguments.iter().cloned());
+    let file = directory.join(CONFIGURATION);
+    fs::write(&file, lines(&words)).map_err(Error::io(format!("cannot write {}", file.display())))
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Arguments as lines of a configuration: each that begins with `--` begins a line.
+fn lines(arguments: &[String]) -> String {
+    let mut text = String::new();
+    for argument in arguments {
+        if let Some(name) = argument.strip_prefix("--") {
+            text.push('\n');
+            text.push_str(name);
+        } else {
+            text.push_str(&format!(" \"{}\"", argument.replace('\\', "\\\\").replace('"', "\\\"")));
+        }
+    }
+    text.push('\n');
+    text
+}
+
+fn spawn(options: &RedisServerBuilder, directory: &PrivateDirectory) -> Result<Process> {
+    let mut command = Program::RedisServer.command()?;
+    command.arg(directory.join(CONFIGURATION));
+    if options.role == Role::Sentinel {
+        command.arg("--sentinel");
+    }
     Process::spawn(command, &directory.join("log"))
 }
 
