@@ -6,6 +6,10 @@ mod dialect;
 mod errand;
 mod error;
 mod link;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
@@ -24,3 +28,11 @@ pub use crate::table::TableName;
 /// Keeps sessions in a file of SQLite, or in the memory of this process.
 #[cfg(feature = "sqlite")]
 pub type SqliteStore = SqlStore<sqlx::Sqlite>;
+
+/// Keeps sessions in PostgreSQL.
+#[cfg(feature = "postgres")]
+pub type PostgresStore = SqlStore<sqlx::Postgres>;
+
+/// Keeps sessions in MySQL or MariaDB.
+#[cfg(feature = "mysql")]
+pub type MysqlStore = SqlStore<sqlx::MySql>;

@@ -65,13 +65,14 @@ pub(crate) enum Place {
 }
 
 /// A server, and who we are to it.
-#[derive(Default, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(crate) struct Server {
+    /// A name, an address, or the directory of a socket; none where a parameter says where to go.
     pub(crate) host: Option<String>,
     pub(crate) port: Option<u16>,
-    pub(crate) user: Option<String>,
+    pub(crate) user: String,
     pub(crate) password: Option<String>,
-    pub(crate) database: Option<String>,
+    pub(crate) database: String,
 }
 
 /// What the URL of one kind of database may hold.
@@ -169,14 +170,18 @@ impl Form {
         let said = |text: &str| -> Result<Option<String>, Error> {
             Ok(Some(self.decoded(text)?).filter(|text| !text.is_empty()))
         };
-        let database = said(url.path().strip_prefix('/').unwrap_or(url.path()))?;
-        if database.as_deref().is_some_and(|database| database.contains('/')) {
+        let required = |text: &str, what: &str| {
+            let missing = || self.says(&format!("names no {what}: write {}", self.shape));
+            said(text).and_then(|text| text.ok_or_else(missing))
+        };
+        let database = required(url.path().strip_prefix('/').unwrap_or(url.path()), "database")?;
+        if database.contains('/') {
             return Err(self.says(&format!("names more than a database in its path: write {}", self.shape)));
         }
         Ok(Server {
             host,
             port: url.port(),
-            user: said(url.username())?,
+            user: required(url.username(), "user")?,
             password: said(url.password().unwrap_or_default())?,
             database,
         })
@@ -217,6 +222,19 @@ impl Form {
 
     pub(crate) fn says(&self, what: &str) -> Error {
         Error::misconfigured(format!("the {} URL {what}", self.database))
+    }
+}
+
+/// Reads the file of the authorities to trust, so that a slip shows at once.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) fn authorities(form: &Form, name: &str, path: &str) -> Result<Vec<u8>, Error> {
+    const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+    match std::fs::read(path) {
+        Ok(pem) if pem.windows(BEGIN.len()).any(|window| window == BEGIN) => Ok(pem),
+        Ok(_) => Err(form.says(&format!("names a file as `{name}` that holds no certificate in PEM"))),
+        Err(error) => {
+            Err(form.says(&format!("names a file as `{name}` that cannot be read: {}", error.kind())))
+        }
     }
 }
 

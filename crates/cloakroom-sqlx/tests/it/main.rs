@@ -12,3 +12,4 @@
 mod laws;
 mod sample;
 mod scratch;
+mod shared;

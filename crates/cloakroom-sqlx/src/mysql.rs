@@ -1,0 +1,234 @@
+//! MySQL and MariaDB.
+
+mod meaning;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom_core::Error;
+use sqlx::error::DatabaseError;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlSslMode};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySql, Row as _};
+
+use crate::dialect::{
+    Asking, Dialect, Findings, Look, Speak, Statements, Step, Stored, Sweeping, Words, execute, look, one,
+    silent, stored,
+};
+use crate::error::Meaning;
+use crate::table::TableName;
+use crate::target::{Address, Form, Place, authorities};
+
+const QUOTE: char = '`';
+
+/// Neither the time zone of the connection nor the year 2038 have a part in it.
+const NOW: &str = "(TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', UTC_TIMESTAMP(6)) DIV 1000)";
+
+/// An insert that finds its key taken.
+const DUPLICATE: u16 = 1062;
+
+/// What a statement says around a payload, generously.
+const AROUND_A_PAYLOAD: usize = 1024;
+
+impl Dialect for MySql {}
+
+impl Speak for MySql {
+    const STORE: &'static str = "mysql";
+    const TYPE: &'static str = "MysqlStore";
+    const ONE_WRITER: bool = false;
+    const FORM: Form = Form {
+        database: "MySQL",
+        schemes: &["mysql", "mariadb"],
+        shape: "mysql://user:password@host:port/database, user and password percent-encoded",
+        passed_on: &["socket", "ssl-mode", "ssl-ca", "ssl-cert", "ssl-key"],
+        is_file: false,
+    };
+
+    fn statements(table: &TableName) -> Statements {
+        let words = Words { table: table.quoted(QUOTE), now: NOW, greatest: "GREATEST" };
+        let table = &words.table;
+        let find = format!(
+            "SELECT id FROM {table} WHERE expires_at <= {NOW} ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED"
+        );
+        Statements {
+            load: words.load().into(),
+            create: words.insert().into(),
+            take_over: Some(words.take_over().into()),
+            replace: words.replace().into(),
+            look: words.look().into(),
+            touch: words.touch().into(),
+            delete: words.delete().into(),
+            sweep: Sweeping {
+                find: Some(find.into()),
+                remove: format!("DELETE FROM {table} WHERE id IN ").into(),
+                batch: 0,
+            },
+        }
+    }
+
+    fn schema(table: &TableName) -> String {
+        let name = table.quoted(QUOTE);
+        let (expiry, principal) =
+            (format!("`{}_expires_at`", table.table()), format!("`{}_principal`", table.table()));
+        format!(
+            "CREATE TABLE IF NOT EXISTS {name} (\n    \
+                 id VARBINARY(32) NOT NULL PRIMARY KEY,\n    \
+                 version BIGINT NOT NULL,\n    \
+                 expires_at BIGINT NOT NULL,\n    \
+                 principal VARBINARY(32),\n    \
+                 payload MEDIUMBLOB NOT NULL,\n    \
+                 INDEX {expiry} (expires_at),\n    \
+                 INDEX {principal} (principal)\n\
+             ) ENGINE=InnoDB;\n"
+        )
+    }
+
+    fn options(address: &Address, _verb: Duration) -> Result<MySqlConnectOptions, Error> {
+        let says = |what| Self::FORM.says(what);
+        let Place::Server(server) = &address.place else { return Err(says("names no server")) };
+        let mut options = silent(MySqlConnectOptions::new())
+            .host(server.host.as_deref().unwrap_or_default())
+            .port(server.port.unwrap_or(3306))
+            .username(&server.user)
+            .database(&server.database);
+        if let Some(password) = &server.password {
+            options = options.password(password);
+        }
+        let (mut mode, mut root) = (None, None);
+        for (name, value) in &address.passed_on {
+            options = match *name {
+                "socket" => options.socket(value),
+                "ssl-cert" => options.ssl_client_cert(value),
+                "ssl-key" => options.ssl_client_key(value),
+                "ssl-ca" => {
+                    root = Some(authorities(&Self::FORM, name, value)?);
+                    options
+                }
+                _ => {
+                    let known = value.parse::<MySqlSslMode>();
+                    mode = Some(known.map_err(|_| says(
+                        "has an `ssl-mode` that is none of `DISABLED`, `PREFERRED`, `REQUIRED`, `VERIFY_CA` and `VERIFY_IDENTITY`",
+                    ))?);
+                    options
+                }
+            };
+        }
+        if options.get_host().is_empty() && options.get_socket().is_none() {
+            return Err(says("names no host"));
+        }
+        let default = if root.is_some() { MySqlSslMode::VerifyIdentity } else { MySqlSslMode::Preferred };
+        let options = options.ssl_mode(mode.unwrap_or(default));
+        Ok(match root {
+            Some(pem) => options.ssl_ca_from_pem(pem),
+            None => options,
+        })
+    }
+
+    fn meaning(error: &dyn DatabaseError) -> (Meaning, &'static str) {
+        meaning::of(number(error))
+    }
+
+    fn code(error: &dyn DatabaseError) -> String {
+        number(error).to_string()
+    }
+
+    fn change<'c>(connection: &'c mut MySqlConnection, step: &'c Step) -> Asking<'c, u64> {
+        Box::pin(async move {
+            match execute::<Self>(connection, step).await {
+                // Rows that were found, whether or not a value changed: the library asks the server to count so.
+                Ok(done) => Ok(done.rows_affected()),
+                Err(sqlx::Error::Database(error)) if number(&*error) == DUPLICATE => Ok(0),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    fn load<'c>(connection: &'c mut MySqlConnection, step: &'c Step) -> Asking<'c, Option<Stored>> {
+        Box::pin(async move { one::<Self>(connection, step).await?.as_ref().map(stored).transpose() })
+    }
+
+    fn look<'c>(connection: &'c mut MySqlConnection, step: &'c Step) -> Asking<'c, Option<Look>> {
+        Box::pin(async move { one::<Self>(connection, step).await?.as_ref().map(look).transpose() })
+    }
+
+    fn sweep<'c>(connection: &'c mut MySqlConnection, step: &'c Sweeping) -> Asking<'c, u64> {
+        Box::pin(async move {
+            let Some(find) = &step.find else { return Ok(0) };
+            // Else the gaps between the rows that are found are locked as well, and with them new sessions.
+            connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+            let mut transaction = connection.begin().await?;
+            // All that is in the texts is of ours, or a checked name.
+            let find = sqlx::query(AssertSqlSafe(Arc::clone(find))).bind(step.batch);
+            let found = transaction.fetch_all(find).await?;
+            if found.is_empty() {
+                transaction.commit().await?;
+                return Ok(0);
+            }
+            // By their keys, in the order in which verbs take locks, and not by an index that they take later.
+            let marks = vec!["?"; found.len()].join(", ");
+            let text = format!("{}({marks})", step.remove);
+            let mut remove = sqlx::query(AssertSqlSafe(text)).persistent(false);
+            for row in &found {
+                remove = remove.bind(row.try_get::<Vec<u8>, _>(0)?);
+            }
+            let removed = transaction.execute(remove).await?.rows_affected();
+            transaction.commit().await?;
+            Ok(removed)
+        })
+    }
+
+    fn inspect<'c>(connection: &'c mut MySqlConnection, table: &'c TableName) -> Asking<'c, Findings> {
+        const LOOK: &str = "SELECT CAST(VERSION() AS CHAR), CAST(@@global.read_only AS CHAR), \
+            CAST(@@global.max_allowed_packet AS SIGNED), \
+            (SELECT CAST(engine AS CHAR) FROM information_schema.tables \
+             WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?)";
+        Box::pin(async move {
+            let query = sqlx::query(LOOK).bind(table.schema()).bind(table.table());
+            let row = query.fetch_one(connection).await?;
+            let (version, read_only): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            let (packet, engine): (i64, Option<String>) = (row.try_get(2)?, row.try_get(3)?);
+            if !skips_locked_rows(&version) {
+                return Ok(Findings::Refused("the server is older than MySQL 8.0 and MariaDB 10.6"));
+            }
+            if !matches!(read_only.as_str(), "0" | "OFF") {
+                return Ok(Findings::Refused(
+                    "the server is a read replica or read-only, where a logout arrives late or never; connect to the primary",
+                ));
+            }
+            Ok(match engine {
+                None => Findings::NoTable,
+                Some(engine) if engine.eq_ignore_ascii_case("InnoDB") => Findings::Good {
+                    longest_payload: usize::try_from(packet)
+                        .ok()
+                        .map(|packet| packet.saturating_sub(AROUND_A_PAYLOAD)),
+                },
+                Some(_) => Findings::Refused(
+                    "the table is not of the engine InnoDB, without which writes are neither atomic nor durable; ALTER TABLE … ENGINE=InnoDB",
+                ),
+            })
+        })
+    }
+
+    fn migrate<'c>(connection: &'c mut MySqlConnection, table: &'c TableName) -> Asking<'c, ()> {
+        Box::pin(async move {
+            // One statement, for which the server locks the name of the table.
+            connection.execute(sqlx::raw_sql(AssertSqlSafe(Self::schema(table)))).await?;
+            Ok(())
+        })
+    }
+}
+
+fn number(error: &dyn DatabaseError) -> u16 {
+    error.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number)
+}
+
+/// Whether the server is MySQL 8.0 or MariaDB 10.6, or newer.
+fn skips_locked_rows(version: &str) -> bool {
+    // What MariaDB says to clients that know only MySQL.
+    let version = version.strip_prefix("5.5.5-").unwrap_or(version);
+    let mut numbers = version.split(|sign: char| !sign.is_ascii_digit()).map(|digits| digits.parse::<u32>().ok());
+    let numbers = (numbers.next().flatten().unwrap_or(0), numbers.next().flatten().unwrap_or(0));
+    numbers >= if version.contains("MariaDB") { (10, 6) } else { (8, 0) }
+}
+
+#[cfg(test)]
+mod tests;
