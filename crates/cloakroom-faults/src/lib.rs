@@ -6,6 +6,7 @@
 //!
 //! Nothing here is published, and nobody else compiles it.
 
+mod browser;
 mod checker;
 mod dice;
 mod faulty;
@@ -17,6 +18,7 @@ mod recorded;
 mod rules;
 mod workload;
 
+pub use crate::browser::Browser;
 pub use crate::checker::{Finding, Law, Verdict, check};
 pub use crate::faulty::{FaultyStore, StoreFault};
 pub use crate::figures::Figures;

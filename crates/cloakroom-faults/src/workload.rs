@@ -91,7 +91,8 @@ impl Workload {
             created = store.create(&key, &first).await;
         }
         if created.is_err() {
-            return Ok(rest(self.pace.max(REST)).await);
+            rest(self.pace.max(REST)).await;
+            return Ok(());
         }
         let unknown = AtomicUsize::new(0);
         let client = || self.client(store, key, first.version, &unknown);

@@ -17,13 +17,13 @@ fn check_file(file: &SourceFile) -> Vec<String> {
         let measures = function_after(code, at).is_some_and(|name| name.starts_with("measure_"));
         let good = match reason {
             Some(reason) if measures => reason.starts_with("measures "),
-            Some(reason) => reason.starts_with("needs ") || reason.starts_with("takes "),
+            Some(reason) => ["needs ", "takes ", "faults "].iter().any(|start| reason.starts_with(start)),
             None => false,
         };
         if !good {
             let line = line_of(code, at);
             findings.push(format!(
-                "{}:{line}: the reason of an ignored test begins with `needs ` or `takes `; with `measures ` if the \
+                "{}:{line}: the reason of an ignored test begins with `needs `, `takes ` or `faults `; with `measures ` if the \
                  test's name begins with `measure_`",
                 file.path
             ));

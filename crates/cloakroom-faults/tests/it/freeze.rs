@@ -1,0 +1,65 @@
+//! `SIGSTOP` and `SIGCONT`, under load.
+
+use std::time::{Duration, Instant};
+
+use cloakroom::{Freshness, Store as _};
+use cloakroom_faults::fresh_key;
+use tokio::time::sleep;
+
+use crate::backend::Backend;
+use crate::bench::{Bench, DEADLINE, Effort, RECOVERY, until_it_works, workload};
+
+pub(crate) async fn server_freezes_under_load(backend: Backend, effort: Effort) {
+    for round in 0..effort.rounds() {
+        let mut bench = Bench::new(backend, DEADLINE);
+        let nodes = bench.nodes().await;
+        let clients = workload().start(&nodes);
+        sleep(Duration::from_millis(400)).await;
+        let struck = bench.harm(|server| server.stop());
+        // Shorter than a deadline, a few deadlines, and the ten seconds of a long run.
+        let frozen = [900, 150, 10_000][round as usize % 3];
+        sleep(Duration::from_millis(frozen)).await;
+        let over = bench.harm(|server| server.cont());
+        until_it_works(&nodes[0]).await;
+        until_it_works(&nodes[1]).await;
+        let what = format!("frozen for {frozen} ms, deadline {DEADLINE:?}");
+        let figures = bench.close(&what, (backend.rules)(), clients, [struck, over]).await;
+        assert!(figures.in_flight > 0, "nothing was under way");
+        assert!(figures.recovery.is_some_and(|time| time <= RECOVERY), "{:?}", figures.recovery);
+    }
+}
+
+/// More calls than any pool has connections: all end in time, and none is left behind.
+pub(crate) async fn crowd_waits_for_a_frozen_server(backend: Backend, effort: Effort) {
+    let crowd = if effort.rounds() > 1 { 2000 } else { 300 };
+    let mut bench = Bench::new(backend, DEADLINE);
+    let [node, _] = bench.nodes().await;
+    let key = fresh_key().expect("randomness");
+    let call = || {
+        let node = node.clone();
+        tokio::spawn(async move { node.load(&key, Freshness::Latest).await.is_ok() })
+    };
+    let count = async |calls: Vec<tokio::task::JoinHandle<bool>>| {
+        let mut answered = 0;
+        for call in calls {
+            answered += usize::from(call.await.expect("no panic"));
+        }
+        answered
+    };
+    let healthy = count((0..crowd).map(|_| call()).collect()).await;
+    bench.harm(|server| server.stop());
+    let start = Instant::now();
+    let frozen = count((0..crowd).map(|_| call()).collect()).await;
+    let took = start.elapsed();
+    bench.harm(|server| server.cont());
+    let recovery = until_it_works(&node).await;
+    let afterwards = count((0..crowd).map(|_| call()).collect()).await;
+    let overrun = bench.history.events().iter().map(|event| event.overrun).max().unwrap_or_default();
+    println!(
+        "{}, a crowd of {crowd}: {healthy} answered; while the server was frozen {frozen}, all ended in {took:.1?}, \
+         {overrun:.1?} past the deadline; the first answer {recovery:.1?} after it went on, {afterwards} answered in all",
+        backend.name
+    );
+    assert_eq!((healthy, frozen, afterwards), (crowd, 0, crowd));
+    assert!(overrun <= (backend.rules)().slack * 2, "{overrun:?}");
+}

@@ -1,0 +1,37 @@
+//! Which runs there are, and on which backends: a new backend is one line in each list.
+
+use crate::backend;
+use crate::bench::{Effort, run};
+
+/// Makes a test of each run that any backend with a server of its own can have.
+macro_rules! runs {
+    ($module:ident, $backend:expr, $effort:expr, #[$ignore:meta]) => {
+        mod $module {
+            use super::*;
+
+            runs! { @each ($backend) ($effort) #[$ignore]
+                crash::server_crashes_under_load
+                freeze::server_freezes_under_load
+                freeze::crowd_waits_for_a_frozen_server
+                resets::connection_is_reset_at_every_byte_of_every_reply
+                resets::every_connection_is_reset_in_the_middle
+                weather::network_is_slow_silent_and_gone
+                connections::connections_are_ended_under_load
+                nonsense::replies_are_garbage_or_come_twice
+                aborts::application_dies_between_any_two_store_calls
+            }
+        }
+    };
+    (@each ($backend:expr) ($effort:expr) #[$ignore:meta] $($file:ident::$test:ident)+) => {
+        $(
+            #[test]
+            #[$ignore]
+            fn $test() {
+                run(crate::$file::$test($backend, $effort));
+            }
+        )+
+    };
+}
+
+runs!(redis, backend::REDIS, Effort::Bounded, #[ignore = "needs redis: run `cargo xtask test`"]);
+runs!(redis_at_length, backend::REDIS, Effort::Long, #[ignore = "faults redis: run `cargo xtask faults`"]);

@@ -1,0 +1,24 @@
+//! What breaks, and what every store makes of it: the fault runs, and the proof of their checker.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests and their helpers"
+)]
+
+mod aborts;
+mod backend;
+mod bench;
+mod connections;
+mod crash;
+mod doctor;
+mod freeze;
+mod full;
+mod laws;
+mod list;
+mod nonsense;
+mod planted;
+mod resets;
+mod weather;

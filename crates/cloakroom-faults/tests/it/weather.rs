@@ -1,0 +1,39 @@
+//! A network that is slow, silent, late, or gone.
+
+use std::time::Duration;
+
+use cloakroom_faults::Network;
+use tokio::time::sleep;
+
+use crate::backend::Backend;
+use crate::bench::{Bench, DEADLINE, Effort, RECOVERY, until_it_works, workload};
+
+pub(crate) async fn network_is_slow_silent_and_gone(backend: Backend, effort: Effort) {
+    let weather = [
+        ("one byte a second", Network::Trickle(Duration::from_secs(1))),
+        ("replies held back", Network::HoldAfter(7)),
+        ("a black hole", Network::BlackHole),
+        ("every connection reset", Network::Refuse),
+        ("replies 50 ms late", Network::Delay(Duration::from_millis(50))),
+        ("each connection reset after 1000 bytes", Network::CutEachAfter(1000)),
+    ];
+    for _ in 0..effort.rounds() {
+        for (what, network) in weather {
+            let bench = Bench::new(backend, DEADLINE);
+            let proxy = bench.proxy().await;
+            let nodes = bench.nodes_behind(&proxy).await;
+            let clients = workload().start(&nodes);
+            sleep(Duration::from_millis(200)).await;
+            let struck = bench.history.now();
+            proxy.set(network);
+            sleep(Duration::from_millis(800)).await;
+            let over = bench.history.now();
+            proxy.set(Network::Pass);
+            until_it_works(&nodes[0]).await;
+            until_it_works(&nodes[1]).await;
+            let figures = bench.close(what, (backend.rules)(), clients, [struck, over]).await;
+            assert!(figures.in_flight > 0, "nothing was under way");
+            assert!(figures.recovery.is_some_and(|time| time <= RECOVERY), "{:?}", figures.recovery);
+        }
+    }
+}
