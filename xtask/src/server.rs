@@ -9,8 +9,10 @@
 mod account;
 mod certificate;
 mod client;
+mod cluster;
 mod directory;
 mod family;
+mod fleet;
 mod mariadb;
 mod memcached;
 mod port;
@@ -21,6 +23,7 @@ mod resp;
 mod sentinel;
 mod template;
 
+pub use self::cluster::{ClusterFleet, ClusterFleetBuilder};
 pub use self::mariadb::{MariadbServer, MariadbServerBuilder};
 pub use self::memcached::{MemcachedServer, MemcachedServerBuilder};
 pub use self::postgres::{PostgresServer, PostgresServerBuilder};

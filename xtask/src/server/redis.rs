@@ -77,6 +77,8 @@ pub enum Persistence {
 enum Role {
     /// It keeps data.
     Server,
+    /// It keeps some of a cluster's data.
+    Cluster,
     /// It watches servers.
     Sentinel,
 }
@@ -91,6 +93,8 @@ enum Tls {
 struct Ports {
     plain: u16,
     tls: Option<u16>,
+    /// Where the nodes of a cluster meet.
+    bus: u16,
 }
 
 impl RedisServerBuilder {
@@ -134,7 +138,7 @@ impl RedisServerBuilder {
             Tls::On => Some(TestAuthority::create(directory.path())?),
             Tls::Off => None,
         };
-        let ports = |[plain, tls]: [u16; 2]| Ports { plain, tls: authority.as_ref().map(|_| tls) };
+        let ports = |[plain, tls, bus]: [u16; 3]| Ports { plain, tls: authority.as_ref().map(|_| tls), bus };
         let spawn = |found| {
             configure(&self, &directory, ports(found), authority.as_ref())?;
             spawn(&self, &directory)
@@ -170,6 +174,11 @@ impl RedisServer {
         RedisServerBuilder { role: Role::Sentinel, persistence: Persistence::Nothing, ..Self::builder() }
     }
 
+    /// A node that is to join a cluster.
+    pub(super) fn node() -> RedisServerBuilder {
+        RedisServerBuilder { role: Role::Cluster, ..Self::builder() }
+    }
+
     /// The URL of the loopback port: `redis://[:password@]127.0.0.1:port/`.
     #[must_use]
     pub fn url(&self) -> String {
@@ -196,6 +205,11 @@ impl RedisServer {
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.ports.plain
+    }
+
+    /// The port on which it meets the other nodes of its cluster.
+    pub(super) const fn bus_port(&self) -> u16 {
+        self.ports.bus
     }
 
     /// The private directory: socket, log, data, certificates.
@@ -320,8 +334,11 @@ fn configure(
     say(&["--bind", "127.0.0.1", "--daemonize", "no", "--port", &ports.plain.to_string()]);
     say(&["--dir", &shown(directory.path())]);
     say(&["--unixsocket", &shown(&directory.join(SOCKET)), "--unixsocketperm", "700"]);
-    if options.role == Role::Server {
+    if options.role != Role::Sentinel {
         say(&["--save", ""]);
+    }
+    if options.role == Role::Cluster {
+        say(&["--cluster-enabled", "yes", "--cluster-port", &ports.bus.to_string()]);
     }
     match options.persistence {
         Persistence::EveryWrite => say(&["--appendonly", "yes", "--appendfsync", "always"]),

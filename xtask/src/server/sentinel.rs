@@ -1,10 +1,9 @@
 //! Redis under sentinels.
 
 use std::collections::BTreeMap;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use super::RedisServer;
+use super::fleet::{self, field, wait};
 use crate::{Error, Result};
 
 #[cfg(test)]
@@ -20,10 +19,6 @@ const QUORUM: &str = "2";
 const DOWN_AFTER: &str = "1000";
 /// How long a failover may take before another is tried, in milliseconds.
 const FAILOVER: &str = "3000";
-/// How long all of them may take to agree.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How often they are asked.
-const POLL: Duration = Duration::from_millis(20);
 
 /// One primary, two replicas, and three sentinels that watch them: six processes, each a [`RedisServer`].
 ///
@@ -182,15 +177,9 @@ impl SentinelFleet {
     #[must_use]
     pub fn url(&self) -> String {
         let SentinelFleetBuilder { password, user, sentinel_password, .. } = &self.options;
-        let userinfo = match (user, password) {
-            (Some((name, password)), _) => format!("{name}:{password}@"),
-            (None, Some(password)) => format!(":{password}@"),
-            (None, None) => String::new(),
-        };
-        let hosts: Vec<String> =
-            self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port())).collect();
+        let (userinfo, hosts) = (fleet::userinfo(user, password), fleet::hosts(&self.sentinels));
         let query = sentinel_password.as_ref().map(|password| format!("?sentinel_pass={password}"));
-        format!("redis+sentinel://{userinfo}{}/{SERVICE}{}", hosts.join(","), query.unwrap_or_default())
+        format!("redis+sentinel://{userinfo}{hosts}/{SERVICE}{}", query.unwrap_or_default())
     }
 
     /// The servers, in no particular order.
@@ -217,7 +206,7 @@ impl SentinelFleet {
     ///
     /// There is none.
     pub fn server(&self, port: u16) -> Result<&RedisServer> {
-        self.servers.iter().find(|server| server.port() == port).ok_or_else(|| nobody(port))
+        fleet::server(&self.servers, port)
     }
 
     /// The server on a port, to be ended and started.
@@ -226,7 +215,7 @@ impl SentinelFleet {
     ///
     /// There is none.
     pub fn server_mut(&mut self, port: u16) -> Result<&mut RedisServer> {
-        self.servers.iter_mut().find(|server| server.port() == port).ok_or_else(|| nobody(port))
+        fleet::server_mut(&mut self.servers, port)
     }
 
     /// Which server the sentinels name as the primary, whether it is up or not.
@@ -235,7 +224,7 @@ impl SentinelFleet {
     ///
     /// No sentinel answers, or they do not agree.
     pub fn primary_port(&self) -> Result<u16> {
-        let mut named = self.sentinels.iter().filter(|sentinel| sentinel.is_up()).map(named_primary);
+        let mut named = fleet::up(&self.sentinels).map(named_primary);
         let first = named.next().ok_or_else(|| Error::new("no sentinel answers"))??;
         for port in named {
             if port? != first {
@@ -311,8 +300,7 @@ impl SentinelFleet {
     /// The sentinel refuses, or a minute passes without a new primary.
     pub fn failover(&self) -> Result<u16> {
         let old = self.primary_port()?;
-        let sentinel = self.sentinels.iter().find(|sentinel| sentinel.is_up());
-        let sentinel = sentinel.ok_or_else(|| Error::new("no sentinel answers"))?;
+        let sentinel = fleet::up(&self.sentinels).next().ok_or_else(|| Error::new("no sentinel answers"))?;
         sentinel.cli(&["SENTINEL", "FAILOVER", SERVICE])?;
         self.wait_for_failover(old)
     }
@@ -326,7 +314,7 @@ impl SentinelFleet {
     pub fn wait_until_converged(&self) -> Result<()> {
         wait("a fleet that agrees", || {
             let primary = self.primary_port()?;
-            for server in self.servers.iter().filter(|server| server.is_up()) {
+            for server in fleet::up(&self.servers) {
                 let info = server.cli(&["INFO", "replication"])?;
                 let well = match field(&info, "role") {
                     "master" => server.port() == primary,
@@ -336,7 +324,7 @@ impl SentinelFleet {
                     return Ok(false);
                 }
             }
-            for sentinel in self.sentinels.iter().filter(|sentinel| sentinel.is_up()) {
+            for sentinel in fleet::up(&self.sentinels) {
                 let told = sentinel.cli(&["SENTINEL", "MASTER", SERVICE])?;
                 let known =
                     (pair(&told, "num-slaves"), pair(&told, "num-other-sentinels"), pair(&told, "flags"));
@@ -365,13 +353,7 @@ impl SentinelFleet {
     ///
     /// See [`RedisServer::command_stats`].
     pub fn command_stats(&self) -> Result<BTreeMap<String, u64>> {
-        let mut sum = BTreeMap::new();
-        for server in self.servers.iter().filter(|server| server.is_up()) {
-            for (command, calls) in server.command_stats()? {
-                *sum.entry(command).or_default() += calls;
-            }
-        }
-        Ok(sum)
+        fleet::command_stats(&self.servers)
     }
 
     /// Counts from zero again, on the servers that are up.
@@ -380,16 +362,12 @@ impl SentinelFleet {
     ///
     /// See [`RedisServer::reset_command_stats`].
     pub fn reset_command_stats(&self) -> Result<()> {
-        self.servers.iter().filter(|server| server.is_up()).try_for_each(RedisServer::reset_command_stats)
+        fleet::up(&self.servers).try_for_each(RedisServer::reset_command_stats)
     }
 
     fn role(&self, port: u16) -> Result<String> {
         Ok(field(&self.cli(port, &["INFO", "replication"])?, "role").to_owned())
     }
-}
-
-fn nobody(port: u16) -> Error {
-    Error::new(format!("no server of this fleet has the port {port}"))
 }
 
 fn named_primary(sentinel: &RedisServer) -> Result<u16> {
@@ -405,29 +383,7 @@ fn follows(info: &str, primary: u16) -> bool {
         && field(info, "master_sync_in_progress") == "0"
 }
 
-/// The value in a line like `role:master`.
-fn field<'a>(info: &'a str, name: &str) -> &'a str {
-    let mut pairs = info.lines().filter_map(|line| line.trim_end().split_once(':'));
-    pairs.find(|(its_name, _)| *its_name == name).map(|(_, value)| value).unwrap_or_default()
-}
-
 /// The line after the line with a name.
 fn pair<'a>(told: &'a str, name: &str) -> &'a str {
     told.lines().skip_while(|line| *line != name).nth(1).unwrap_or_default()
-}
-
-/// Waits until a question is answered with yes; errors are a no, and the last one is told.
-fn wait(what: &str, mut ready: impl FnMut() -> Result<bool>) -> Result<()> {
-    let start = Instant::now();
-    loop {
-        let answer = ready();
-        if let Ok(true) = answer {
-            return Ok(());
-        }
-        if start.elapsed() > PATIENCE {
-            let why = answer.err().map(|error| format!(": {error}")).unwrap_or_default();
-            return Err(Error::new(format!("{what} was not there after {PATIENCE:?}{why}")));
-        }
-        thread::sleep(POLL);
-    }
 }

@@ -2,13 +2,11 @@
 
 use std::time::Instant;
 
-use super::{SentinelFleet, field, pair};
+use super::{SentinelFleet, pair};
 use crate::server::resp::RespConnection;
 
 #[test]
 fn answers_are_read_by_name() {
-    assert_eq!(field("# Replication\r\nrole:slave\r\nmaster_port:12\r\n", "master_port"), "12");
-    assert_eq!(field("role:slave", "master"), "");
     assert_eq!(pair("name\nmain\nnum-slaves\n2", "num-slaves"), "2");
     assert_eq!(pair("name\nmain", "num-slaves"), "");
 }
