@@ -8,17 +8,40 @@ use crate::{Error, Result};
 pub(crate) enum Backend {
     /// In this process: needs no server, so its tests always run.
     Memory,
-    /// Redis.
+    /// One Redis server.
     Redis,
+    /// Redis under sentinels.
+    Sentinel,
+    /// A Redis cluster.
+    Cluster,
+    /// Memcached, one server and three.
+    Memcached,
+    /// PostgreSQL.
+    Postgres,
+    /// MariaDB.
+    Mariadb,
 }
 
 impl Backend {
-    pub(crate) const ALL: [Self; 2] = [Self::Memory, Self::Redis];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Memory,
+        Self::Redis,
+        Self::Sentinel,
+        Self::Cluster,
+        Self::Memcached,
+        Self::Postgres,
+        Self::Mariadb,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
             Self::Redis => "redis",
+            Self::Sentinel => "sentinel",
+            Self::Cluster => "cluster",
+            Self::Memcached => "memcached",
+            Self::Postgres => "postgres",
+            Self::Mariadb => "mariadb",
         }
     }
 
@@ -29,11 +52,39 @@ impl Backend {
         })
     }
 
+    /// Those that the reason of an ignored test names as words: `needs redis and postgres: …`.
+    pub(crate) fn named_in(reason: &str) -> Vec<Self> {
+        let reason = reason.to_ascii_lowercase();
+        let words: Vec<&str> = reason.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+        Self::ALL.into_iter().filter(|backend| words.contains(&backend.name())).collect()
+    }
+
     /// The programs that its tests start.
     pub(crate) const fn programs(self) -> &'static [Program] {
         match self {
             Self::Memory => &[],
             Self::Redis => &[Program::RedisServer, Program::Openssl],
+            Self::Sentinel | Self::Cluster => &[Program::RedisServer],
+            Self::Memcached => &[Program::Memcached],
+            Self::Postgres => &[Program::Initdb, Program::Openssl],
+            Self::Mariadb => {
+                &[Program::Mariadbd, Program::MariadbInstallDb, Program::Mariadb, Program::Openssl]
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Backend;
+
+    #[test]
+    fn backends_are_found_in_reasons_as_whole_words() {
+        let named = |reason: &str| Backend::named_in(reason);
+        assert_eq!(named("needs redis: run `cargo xtask test`"), [Backend::Redis]);
+        assert_eq!(named("needs a redis-server"), [Backend::Redis]);
+        assert_eq!(named("needs CLOAKROOM_TEST_REDIS_URL"), [Backend::Redis]);
+        assert_eq!(named("needs postgres and mariadb: run it"), [Backend::Postgres, Backend::Mariadb]);
+        assert_eq!(named("needs clusters of rediscovered coats"), []);
     }
 }

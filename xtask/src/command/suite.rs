@@ -151,9 +151,7 @@ impl<'a> Suite<'a> {
 fn sort(label: &str, ignored: Vec<Ignored>, backends: &[Backend]) -> (Vec<String>, Vec<LeftOut>) {
     let (mut wanted, mut left_out) = (Vec::new(), Vec::new());
     for Ignored { name, reason } in ignored {
-        let missing = Backend::ALL
-            .into_iter()
-            .find(|backend| !backends.contains(backend) && names(&reason, backend.name()));
+        let missing = Backend::named_in(&reason).into_iter().find(|backend| !backends.contains(backend));
         let why = match missing {
             _ if measures(&name) => format!("{reason}; `cargo xtask measure` runs it"),
             _ if !RUNS_HERE.iter().any(|start| reason.starts_with(start)) => reason,
@@ -166,10 +164,6 @@ fn sort(label: &str, ignored: Vec<Ignored>, backends: &[Backend]) -> (Vec<String
         left_out.push(LeftOut { test: format!("{label}: {name}"), why });
     }
     (wanted, left_out)
-}
-
-fn names(reason: &str, backend: &str) -> bool {
-    reason.to_ascii_lowercase().contains(backend)
 }
 
 fn measures(test: &str) -> bool {

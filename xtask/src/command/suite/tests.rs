@@ -15,6 +15,7 @@ fn example() -> Vec<Ignored> {
     vec![
         ignored("create_never_overwrites", "needs redis: run `cargo xtask test`"),
         ignored("laws::touch", "needs CLOAKROOM_TEST_REDIS_URL"),
+        ignored("twins", "needs memcached and postgres: run `cargo xtask test`"),
         ignored("crash", "takes a minute"),
         ignored("laws::measure_login", "measures redis"),
         ignored("someday", "flaky"),
@@ -24,7 +25,7 @@ fn example() -> Vec<Ignored> {
 #[test]
 fn tests_that_need_a_selected_backend_run() {
     let (wanted, left_out) = sort("a", example(), &Backend::ALL);
-    assert_eq!(wanted, ["create_never_overwrites", "laws::touch", "crash"]);
+    assert_eq!(wanted, ["create_never_overwrites", "laws::touch", "twins", "crash"]);
     let tests: Vec<&str> = left_out.iter().map(|left| left.test.as_str()).collect();
     assert_eq!(tests, ["a: laws::measure_login", "a: someday"]);
 }
@@ -33,10 +34,14 @@ fn tests_that_need_a_selected_backend_run() {
 fn tests_of_other_backends_are_listed_with_the_reason() {
     let (wanted, left_out) = sort("a", example(), &[Backend::Memory]);
     assert_eq!(wanted, ["crash"]);
-    assert_eq!(left_out.len(), 4);
+    assert_eq!(left_out.len(), 5);
     assert_eq!(left_out[0].why, "redis was not selected");
     assert_eq!(left_out[1].why, "redis was not selected");
-    assert!(left_out[2].why.contains("cargo xtask measure"));
+    assert_eq!(left_out[2].why, "memcached was not selected");
+    assert!(left_out[3].why.contains("cargo xtask measure"));
+    let (wanted, left_out) = sort("a", example(), &[Backend::Redis, Backend::Memcached]);
+    assert_eq!(wanted, ["create_never_overwrites", "laws::touch", "crash"]);
+    assert_eq!(left_out[0].why, "postgres was not selected");
 }
 
 #[test]
