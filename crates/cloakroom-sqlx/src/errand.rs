@@ -100,3 +100,6 @@ pub(crate) fn jittered(time: Duration) -> Duration {
     let percent = RandomState::new().hash_one(0) % 100 + 50;
     time * u32::try_from(percent).unwrap_or(100) / 100
 }
+
+#[cfg(test)]
+mod tests;

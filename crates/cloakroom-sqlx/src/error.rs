@@ -241,3 +241,6 @@ impl fmt::Debug for Cause {
 }
 
 impl StdError for Cause {}
+
+#[cfg(test)]
+mod tests;

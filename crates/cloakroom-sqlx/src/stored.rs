@@ -48,3 +48,6 @@ pub(crate) fn millis(ttl: Duration) -> Value {
     let rounded_up = ttl.min(LONGEST).as_nanos().div_ceil(1_000_000);
     Value::Number(i64::try_from(rounded_up).unwrap_or(i64::MAX).max(1))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,10 @@
     reason = "the helpers of tests fail as tests do"
 )]
 
+mod cost;
 mod laws;
+mod machine;
+mod outage;
 mod sample;
 mod scratch;
 mod shared;

@@ -1,0 +1,204 @@
+//! Servers that go and come back: no restart of the service is needed, and what was acknowledged is there.
+
+use std::time::{Duration, Instant};
+
+use cloakroom_core::{Created, Deleted, Freshness, Replaced, Store as _, StoreErrorKind};
+use cloakroom_sqlx::{Dialect, SqlStore};
+
+use crate::machine::{Machine, connect, on_both_servers};
+use crate::sample::{self, MINUTE};
+
+on_both_servers! {
+    acknowledged_records_survive_a_crash
+    first_request_after_an_outage_succeeds
+    frozen_server_costs_the_deadline_and_no_more
+    terminated_connections_are_replaced_under_load
+    full_pool_says_so_and_recovers
+    lazy_store_waits_for_its_server
+}
+
+async fn acknowledged_records_survive_a_crash<M: Machine>() {
+    let mut server = M::begin();
+    let store = connect::<M>(&server.address()).await;
+    let (kept, gone) = (sample::key(), sample::key());
+    let (first, second) = (sample::record(), sample::record());
+    assert_eq!(store.create(&kept, &first).await.expect("an answer"), Created::Created);
+    assert_eq!(store.create(&gone, &first).await.expect("an answer"), Created::Created);
+    assert_eq!(store.replace(&kept, first.version, &second).await.expect("an answer"), Replaced::Replaced);
+    assert_eq!(store.delete(&gone).await.expect("an answer"), Deleted::Deleted);
+    server.crash();
+    server.come_back();
+    let found = store.load(&kept, Freshness::Latest).await.expect("an answer").expect("a record");
+    assert_eq!((found.payload, found.version), (second.payload, second.version));
+    assert_eq!(store.load(&gone, Freshness::Latest).await.expect("an answer"), None);
+}
+
+async fn first_request_after_an_outage_succeeds<M: Machine>() {
+    let mut server = M::begin();
+    let store = connect::<M>(&server.address()).await;
+    for round in 0..3 {
+        // Several connections, all of which break.
+        let crowd: Vec<_> = (0..8).map(|_| tokio::spawn(create(store.clone()))).collect();
+        let mut key = sample::key();
+        for one in crowd {
+            key = one.await.expect("an answer");
+        }
+        server.crash();
+        for _ in 0..round {
+            let start = Instant::now();
+            let error = store.load(&key, Freshness::Latest).await.expect_err("an outage");
+            assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+            assert!(start.elapsed() < Duration::from_millis(2100), "{:?}", start.elapsed());
+        }
+        server.come_back();
+        let start = Instant::now();
+        assert!(store.load(&key, Freshness::Latest).await.expect("an answer").is_some());
+        println!("{round} failed requests, then an answer after {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    }
+}
+
+async fn create<D: Dialect>(store: SqlStore<D>) -> cloakroom_core::StoreKey {
+    let key = sample::key();
+    assert_eq!(store.create(&key, &sample::record()).await.expect("an answer"), Created::Created);
+    key
+}
+
+async fn frozen_server_costs_the_deadline_and_no_more<M: Machine>() {
+    let server = M::begin();
+    let timeout = Duration::from_millis(700);
+    let store = SqlStore::<M::Dialect>::builder(&server.address())
+        .with_timeout(timeout)
+        .with_connect_timeout(Duration::from_millis(500))
+        .connect()
+        .await
+        .expect("the server");
+    let (key, record) = (sample::key(), sample::record());
+    assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+    server.freeze();
+    let crowd: Vec<_> = (0..40)
+        .map(|number| {
+            let (store, next) = (store.clone(), sample::record());
+            tokio::spawn(async move {
+                let start = Instant::now();
+                let error = if number % 2 == 0 {
+                    store.load(&key, Freshness::Latest).await.expect_err("a frozen server")
+                } else {
+                    store.replace(&key, record.version, &next).await.expect_err("a frozen server")
+                };
+                (start.elapsed(), error.kind())
+            })
+        })
+        .collect();
+    for one in crowd {
+        let (time, kind) = one.await.expect("an end");
+        assert!(time < timeout + Duration::from_millis(300), "{time:?}");
+        assert!(matches!(kind, StoreErrorKind::Timeout | StoreErrorKind::Unavailable), "{kind:?}");
+    }
+    server.thaw();
+    let start = Instant::now();
+    loop {
+        match store.load(&key, Freshness::Latest).await {
+            Ok(found) => break assert!(found.is_some()),
+            Err(error) => assert!(start.elapsed() < Duration::from_secs(3), "{error:?}"),
+        }
+    }
+    println!("an answer {:?} after the thaw", start.elapsed());
+}
+
+async fn terminated_connections_are_replaced_under_load<M: Machine>() {
+    let server = M::begin();
+    let store = connect::<M>(&server.address()).await;
+    let (end, ended) = tokio::sync::watch::channel(false);
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let (store, ended) = (store.clone(), ended.clone());
+            tokio::spawn(async move {
+                let (key, mut record) = (sample::key(), sample::record());
+                assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+                let (mut rounds, mut unknown) = (0, 0);
+                while !*ended.borrow() {
+                    let next = sample::record();
+                    match store.replace(&key, record.version, &next).await {
+                        Ok(Replaced::Replaced) => record = next,
+                        Ok(other) => panic!("{other:?}"),
+                        Err(error) => {
+                            assert!(error.is_transient(), "{error:?}");
+                            unknown += 1;
+                            // Either the old or the new one.
+                            let found = store.load(&key, Freshness::Latest).await.expect("an answer");
+                            let found = found.expect("a record");
+                            assert!([record.version, next.version].contains(&found.version));
+                            record.version = found.version;
+                            record.payload = found.payload;
+                        }
+                    }
+                    let found = store.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
+                    assert_eq!((&found.payload, found.version), (&record.payload, record.version));
+                    rounds += 1;
+                }
+                (rounds, unknown)
+            })
+        })
+        .collect();
+    let mut terminated = 0;
+    for _ in 0..8 {
+        tokio::time::sleep(Duration::from_millis(120)).await;
+        terminated += server.terminate();
+    }
+    end.send_replace(true);
+    let (mut rounds, mut unknown) = (0, 0);
+    for task in tasks {
+        let counted = task.await.expect("only good answers");
+        rounds += counted.0;
+        unknown += counted.1;
+    }
+    println!("{terminated} connections terminated, {rounds} rounds, {unknown} errors");
+    assert!(terminated >= 8 && rounds > 100, "{terminated} terminated, {rounds} rounds");
+}
+
+async fn full_pool_says_so_and_recovers<M: Machine>() {
+    let server = M::begin();
+    let store = SqlStore::<M::Dialect>::builder(&server.address())
+        .with_max_connections(2)
+        .with_connect_timeout(Duration::from_millis(300))
+        .with_timeout(Duration::from_secs(1))
+        .connect()
+        .await
+        .expect("the server");
+    let (key, record) = (sample::key(), sample::record());
+    assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+    // Whoever comes third waits for a connection, and none comes back.
+    server.freeze();
+    let held: Vec<_> = (0..2)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.load(&key, Freshness::Latest).await.is_err() })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let start = Instant::now();
+    let error = store.load(&key, Freshness::Latest).await.expect_err("no connection");
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(start.elapsed() < Duration::from_millis(600), "{:?}", start.elapsed());
+    server.thaw();
+    for one in held {
+        let _ = one.await.expect("an end");
+    }
+    assert!(store.load(&key, Freshness::Latest).await.expect("an answer").is_some());
+}
+
+async fn lazy_store_waits_for_its_server<M: Machine>() {
+    let mut server = M::begin();
+    connect::<M>(&server.address()).await;
+    server.crash();
+    let store = SqlStore::<M::Dialect>::connect_lazy(&server.address()).expect("a URL");
+    let error = store.load(&sample::key(), Freshness::Latest).await.expect_err("no server");
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    server.come_back();
+    assert_eq!(store.load(&sample::key(), Freshness::Latest).await.expect("an answer"), None);
+    assert_eq!(
+        store.touch(&sample::key(), sample::version(), MINUTE).await.expect("an answer"),
+        cloakroom_core::Touched::Missing
+    );
+}
