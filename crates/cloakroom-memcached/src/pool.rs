@@ -112,6 +112,9 @@ impl Pool {
 
     /// A new connection. The name is resolved anew each time, so that a server may move.
     pub(crate) async fn dial(&self, deadline: Instant) -> Result<TcpStream, Cause> {
+        if Instant::now() >= deadline {
+            return Err(Cause::said("the deadline passed before the connection"));
+        }
         let host = self.address.host();
         let dial = TcpStream::connect((host.as_str(), self.address.port()));
         match timeout_at(self.soon(deadline), dial).await {

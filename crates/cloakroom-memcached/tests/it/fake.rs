@@ -117,10 +117,6 @@ impl Fake {
         format!("memcache://{}", self.address)
     }
 
-    pub(crate) fn port(&self) -> u16 {
-        self.address.port()
-    }
-
     pub(crate) fn store(&self) -> MemcachedStore {
         MemcachedStore::connect_lazy(&self.url()).expect("a URL")
     }

@@ -9,11 +9,21 @@
     reason = "the helpers of tests fail as tests do"
 )]
 
+mod cancel;
 mod choice;
+mod cost;
+mod cut;
 mod doubt;
 mod emulator;
+mod eviction;
 mod fake;
+mod items;
 mod laws;
 mod log;
+mod many;
+mod network;
+mod outage;
+mod proxy;
 mod sample;
 mod shared;
+mod start;

@@ -1,0 +1,230 @@
+//! Bad networks and frozen servers: every verb ends in time, and the store finds its way back.
+
+use std::time::{Duration, Instant};
+
+use cloakroom_core::{Created, Deleted, Freshness, Record, Store as _, StoreErrorKind, StoreKey};
+use cloakroom_memcached::MemcachedStore;
+use xtask::server::MemcachedServer;
+
+use crate::fake::{Act, Fake};
+use crate::proxy::Proxy;
+use crate::sample::{self, MINUTE};
+
+const TIMEOUT: Duration = Duration::from_millis(300);
+const GRACE: Duration = Duration::from_millis(50);
+
+fn store(url: &str) -> MemcachedStore {
+    MemcachedStore::builder(url).with_timeout(TIMEOUT).connect_lazy().expect("a URL")
+}
+
+/// Every verb once, each with the kind of its error and by how much it missed the deadline. A timer that runs
+/// beside it takes the slowness of the machine out.
+async fn every_verb(store: &MemcachedStore, key: &StoreKey) -> Vec<(Duration, Option<StoreErrorKind>)> {
+    let record = sample::record();
+    let mut ends = Vec::new();
+    for verb in 0..5 {
+        let start = Instant::now();
+        let timer = async {
+            tokio::time::sleep(TIMEOUT).await;
+            start.elapsed()
+        };
+        let verb = async {
+            let error = match verb {
+                0 => store.load(key, Freshness::Latest).await.err(),
+                1 => store.create(key, &record).await.err(),
+                2 => store.replace(key, sample::version(), &record).await.err(),
+                3 => store.touch(key, record.version, MINUTE).await.err(),
+                _ => store.delete(key).await.err(),
+            };
+            (start.elapsed(), error)
+        };
+        let (rung, (end, error)) = tokio::join!(timer, verb);
+        ends.push((end.saturating_sub(rung), error.map(|error| error.kind())));
+    }
+    ends
+}
+
+#[tokio::test]
+#[ignore = "needs memcached: run `cargo xtask test`"]
+async fn frozen_connections_are_not_used_again() {
+    let server = MemcachedServer::start().expect("a server");
+    let proxy = Proxy::start(server.port()).await;
+    let (store, key) = (store(&proxy.url()), sample::key());
+    let crowd = || async {
+        let answers = (0..4).map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.load(&key, Freshness::Latest).await })
+        });
+        let mut failed = 0;
+        for answer in answers.collect::<Vec<_>>() {
+            match answer.await.expect("no panic") {
+                Ok(found) => assert_eq!(found, None),
+                Err(error) => {
+                    assert_eq!(error.kind(), StoreErrorKind::Timeout);
+                    failed += 1;
+                }
+            }
+        }
+        failed
+    };
+    assert_eq!(crowd().await, 0);
+    assert!(proxy.connections() > 1, "{}", proxy.connections());
+    proxy.freeze();
+    // One timeout, and the idle connections beside it are closed as well.
+    let error = store.load(&key, Freshness::Latest).await.expect_err("a timeout");
+    assert_eq!(error.kind(), StoreErrorKind::Timeout);
+    assert_eq!(crowd().await, 0);
+}
+
+/// The reply to a request that timed out goes to nobody.
+#[tokio::test]
+#[ignore = "needs memcached: run `cargo xtask test`"]
+async fn late_replies_answer_nobody() {
+    let server = MemcachedServer::start().expect("a server");
+    let builder = MemcachedStore::builder(&server.url()).with_timeout(Duration::from_millis(50));
+    let store = builder.connect().await.expect("a server");
+    let keys: Vec<StoreKey> = (0..32).map(|_| sample::key()).collect();
+    let owned = |number: usize| format!("of {number}").into_bytes();
+    for (number, key) in keys.iter().enumerate() {
+        let record = Record::new(owned(number), sample::version(), MINUTE);
+        assert_eq!(store.create(key, &record).await.expect("an answer"), Created::Created);
+    }
+    for round in 0..5 {
+        server.stop().expect("a frozen server");
+        let waiting: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                let (store, key) = (store.clone(), *key);
+                tokio::spawn(async move { store.load(&key, Freshness::Latest).await.is_err() })
+            })
+            .collect();
+        for one in waiting {
+            assert!(one.await.expect("no panic"));
+        }
+        server.cont().expect("a running server");
+        for (number, key) in keys.iter().enumerate() {
+            // The server first works off what it was asked while it was frozen.
+            let found = loop {
+                match store.load(key, Freshness::Latest).await {
+                    Ok(found) => break found.expect("a record"),
+                    Err(error) => assert!(error.is_transient(), "{error:?}"),
+                }
+            };
+            assert_eq!(found.payload, owned(number), "round {round}");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs memcached: run `cargo xtask test`"]
+async fn frozen_server_keeps_nobody_past_the_deadline() {
+    let server = MemcachedServer::start().expect("a server");
+    let (store, key) = (store(&server.url()), sample::key());
+    every_verb(&store, &key).await;
+    server.stop().expect("a frozen server");
+    for (late, error) in every_verb(&store, &key).await {
+        println!("{error:?} {late:?} after the deadline");
+        assert_eq!(error, Some(StoreErrorKind::Timeout));
+        assert!(late <= GRACE, "{late:?}");
+    }
+    server.cont().expect("a running server");
+    let start = Instant::now();
+    while let Err(error) = store.load(&key, Freshness::Latest).await {
+        assert!(start.elapsed() < Duration::from_millis(500), "{error:?}");
+    }
+    println!("an answer {:?} after the server went on", start.elapsed());
+}
+
+#[tokio::test]
+#[ignore = "needs memcached: run `cargo xtask test`"]
+async fn crowd_at_a_frozen_server_leaves_in_time_and_comes_back() {
+    let server = MemcachedServer::start().expect("a server");
+    let store = store(&server.url());
+    store.load(&sample::key(), Freshness::Latest).await.expect("an answer");
+    let before = server.stats().expect("a count")["total_connections"];
+    server.stop().expect("a frozen server");
+    let start = Instant::now();
+    let crowd: Vec<_> = (0..500)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.create(&sample::key(), &sample::record()).await.is_err() })
+        })
+        .collect();
+    for one in crowd {
+        assert!(one.await.expect("no panic"));
+    }
+    assert!(start.elapsed() <= TIMEOUT + GRACE * 4, "{:?}", start.elapsed());
+    server.cont().expect("a running server");
+    store.load(&sample::key(), Freshness::Latest).await.expect("an answer");
+    let dials = server.stats().expect("a count")["total_connections"] - before;
+    println!("{dials} connections for 500 requests");
+    assert!(dials < 80, "{dials} connections");
+}
+
+/// What waits for a connection in vain has not been sent.
+#[tokio::test]
+async fn request_without_a_connection_took_no_effect() {
+    let fake = Fake::start(|_| Act::Silence).await;
+    let builder = MemcachedStore::builder(&fake.url()).with_max_connections(1).with_timeout(TIMEOUT);
+    let store = builder.with_connect_timeout(TIMEOUT / 3).connect_lazy().expect("a URL");
+    let (key, start) = (sample::key(), Instant::now());
+    let (first, second) = tokio::join!(store.delete(&key), async {
+        let error = store.delete(&key).await.expect_err("no connection");
+        (error, start.elapsed())
+    });
+    assert_eq!(first.expect_err("silence").kind(), StoreErrorKind::Timeout);
+    assert_eq!(second.0.kind(), StoreErrorKind::Unavailable);
+    assert!(second.1 < TIMEOUT, "{:?}", second.1);
+    assert_eq!(fake.connections(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn crowd_keeps_to_the_connections_that_it_may_have() {
+    let fake = Fake::start(|heard| heard.answer("HD")).await;
+    let store = MemcachedStore::builder(&fake.url()).with_max_connections(3).connect_lazy().expect("a URL");
+    let crowd: Vec<_> = (0..200)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.delete(&sample::key()).await })
+        })
+        .collect();
+    for one in crowd {
+        assert_eq!(one.await.expect("no panic").expect("an answer"), Deleted::Deleted);
+    }
+    assert!(fake.connections() <= 3, "{}", fake.connections());
+}
+
+#[tokio::test]
+async fn silent_server_fails_the_start_in_time() {
+    let fake = Fake::start_telling(Act::Silence, |_| Act::Silence).await;
+    let start = Instant::now();
+    let builder = MemcachedStore::builder(&fake.url()).with_connect_timeout(TIMEOUT);
+    let error = builder.connect().await.expect_err("silence");
+    assert_eq!(error.kind(), cloakroom_core::ErrorKind::Unavailable);
+    assert!(start.elapsed() <= TIMEOUT + GRACE, "{:?}", start.elapsed());
+}
+
+#[test]
+#[ignore = "needs memcached: run `cargo xtask test`"]
+fn busy_worker_does_not_hold_up_the_others() {
+    let server = MemcachedServer::start().expect("a server");
+    let home = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let home = home.expect("a runtime");
+    let worker = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let store = home.block_on(MemcachedStore::connect(&server.url())).expect("a server");
+    let (one, (tell, told), (release, released)) =
+        (store.clone(), std::sync::mpsc::channel(), std::sync::mpsc::channel::<()>());
+    let busy = std::thread::spawn(move || {
+        worker().block_on(async {
+            one.load(&sample::key(), Freshness::Latest).await.expect("an answer");
+            tell.send(()).expect("a listener");
+            // A handler that computes: its thread polls nothing else.
+            let _ = released.recv();
+        });
+    });
+    told.recv().expect("a worker");
+    let answer = worker().block_on(store.load(&sample::key(), Freshness::Latest));
+    drop(release);
+    busy.join().expect("a worker");
+    assert_eq!(answer.expect("an answer"), None);
+}

@@ -1,0 +1,200 @@
+//! Servers that go and come back: no restart of the service is needed.
+
+use std::time::{Duration, Instant};
+
+use cloakroom_core::{Created, Deleted, Freshness, Replaced, Store as _, StoreErrorKind};
+use cloakroom_memcached::MemcachedStore;
+use xtask::server::MemcachedServer;
+
+use crate::fake::{Act, Fake};
+use crate::sample;
+
+const BACK: Duration = Duration::from_millis(500);
+
+#[tokio::test]
+#[ignore = "needs memcached: run `cargo xtask test`"]
+async fn first_request_after_an_outage_succeeds_and_finds_nothing() {
+    let mut server = MemcachedServer::start().expect("a server");
+    let store = MemcachedStore::connect(&server.url()).await.expect("a server");
+    for round in 0..5 {
+        let (key, record) = (sample::key(), sample::record());
+        assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+        server.kill9();
+        for _ in 0..round {
+            let start = Instant::now();
+            let error = store.load(&key, Freshness::Latest).await.expect_err("an outage");
+            assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+            assert!(start.elapsed() < Duration::from_millis(200), "{:?}", start.elapsed());
+        }
+        server.restart().expect("the server again");
+        let start = Instant::now();
+        // Memcached keeps nothing: the session is over, and no late writer brings it back.
+        let replaced = store.replace(&key, record.version, &sample::record()).await;
+        assert_eq!(replaced.expect("an answer"), Replaced::Missing);
+        let time = start.elapsed();
+        println!("{round} failed requests, then an answer after {time:?}");
+        assert!(time < BACK, "{time:?}");
+        assert_eq!(store.load(&key, Freshness::Latest).await.expect("an answer"), None);
+        assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+    }
+}
+
+/// The connections of a whole crowd lie idle when the server goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs memcached: run `cargo xtask test`"]
+async fn idle_connections_to_a_server_that_went_fail_nobody() {
+    let mut server = MemcachedServer::start().expect("a server");
+    let store = MemcachedStore::connect(&server.url()).await.expect("a server");
+    let crowd = async || {
+        let crowd: Vec<_> = (0..64)
+            .map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move { store.load(&sample::key(), Freshness::Latest).await })
+            })
+            .collect();
+        for one in crowd {
+            assert_eq!(one.await.expect("no panic").expect("an answer"), None);
+        }
+    };
+    for _ in 0..3 {
+        crowd().await;
+        tokio::task::block_in_place(|| {
+            server.kill9();
+            server.restart().expect("the server again");
+        });
+        crowd().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs memcached: run `cargo xtask test`"]
+async fn busy_service_recovers_by_itself() {
+    let mut server = MemcachedServer::start().expect("a server");
+    let store = MemcachedStore::connect(&server.url()).await.expect("a server");
+    let (end, ended) = tokio::sync::watch::channel(false);
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let (store, ended) = (store.clone(), ended.clone());
+            tokio::spawn(async move {
+                let mut last_error = Instant::now();
+                while !*ended.borrow() {
+                    let (key, record) = (sample::key(), sample::record());
+                    let verbs = async {
+                        let _ = store.create(&key, &record).await?;
+                        store.load(&key, Freshness::Latest).await
+                    };
+                    match verbs.await {
+                        // Gone with the server, perhaps.
+                        Ok(None) => {}
+                        Ok(Some(found)) => assert_eq!(found.payload, record.payload),
+                        Err(error) => {
+                            assert!(error.is_transient(), "{error:?}");
+                            last_error = Instant::now();
+                        }
+                    }
+                    tokio::task::yield_now().await;
+                }
+                last_error
+            })
+        })
+        .collect();
+    tokio::task::block_in_place(|| server.kill9());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::task::block_in_place(|| server.restart()).expect("the server again");
+    let back = Instant::now();
+    tokio::time::sleep(BACK * 2).await;
+    end.send_replace(true);
+    for task in tasks {
+        let last_error = task.await.expect("only good answers");
+        assert!(last_error < back + BACK, "{:?}", last_error - back);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs memcached: run `cargo xtask test`"]
+async fn lazy_store_waits_for_its_server() {
+    let mut server = MemcachedServer::start().expect("a server");
+    server.kill9();
+    let store = MemcachedStore::connect_lazy(&server.url()).expect("a URL");
+    for _ in 0..2 {
+        let error = store.load(&sample::key(), Freshness::Latest).await.expect_err("no server");
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        let error = store.create(&sample::key(), &sample::record()).await.expect_err("no server");
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    }
+    server.restart().expect("the server");
+    assert_eq!(store.load(&sample::key(), Freshness::Latest).await.expect("an answer"), None);
+    let created = store.create(&sample::key(), &sample::record()).await;
+    assert_eq!(created.expect("an answer"), Created::Created);
+}
+
+#[tokio::test]
+async fn connection_that_broke_while_idle_leaves_nothing_in_doubt() {
+    let fake = Fake::start(|heard| match heard.connection {
+        0 => Act::Reset(heard.line("HD")),
+        _ => heard.answer("NF"),
+    })
+    .await;
+    let store = fake.store();
+    let key = sample::key();
+    assert_eq!(store.delete(&key).await.expect("an answer"), Deleted::Deleted);
+    // The end of the connection arrives.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(store.delete(&key).await.expect("an answer"), Deleted::Missing);
+}
+
+/// A server that comes back may be another one: it is asked again what it takes.
+#[tokio::test]
+async fn server_is_asked_once_and_again_after_a_connection_ended() {
+    let fake = Fake::start(|heard| match (heard.connection, heard.name()) {
+        (0, "md") => Act::Reset(heard.line("HD")),
+        (_, "ms") => heard.answer(&format!("HD c{}", heard.flag('E').expect("a number"))),
+        _ => heard.answer("HD"),
+    })
+    .await;
+    let store = fake.store();
+    let create = async || store.create(&sample::key(), &sample::record()).await.expect("an answer");
+    let crowd = tokio::join!(create(), create(), create(), create());
+    assert_eq!(crowd, (Created::Created, Created::Created, Created::Created, Created::Created));
+    assert_eq!(create().await, Created::Created);
+    assert_eq!(fake.interviews(), 1);
+    // All connections but the first stay, and are none the worse; but the server may have gone.
+    for _ in 0..4 {
+        assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
+    }
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
+    assert_eq!(create().await, Created::Created);
+    assert!((1..=2).contains(&fake.interviews()), "{}", fake.interviews());
+}
+
+#[test]
+fn store_outlives_the_runtime_that_dialled() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let home = || {
+        let builder = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        builder.expect("a runtime")
+    };
+    let served = home();
+    let fake = served.block_on(Fake::start(|heard| heard.answer("HD")));
+    let store = fake.store();
+    for _ in 0..3 {
+        let deleted = runtime().block_on(async {
+            // More than one connection, so that some lie idle when the runtime ends.
+            let key = sample::key();
+            tokio::join!(store.delete(&key), store.delete(&key))
+        });
+        assert_eq!(deleted.0.expect("an answer"), Deleted::Deleted);
+        assert_eq!(deleted.1.expect("an answer"), Deleted::Deleted);
+    }
+    // A runtime of several threads that the store was made in, and that ends before the store does.
+    let first = home();
+    let store = first.block_on(async { fake.store() });
+    for _ in 0..2 {
+        assert_eq!(runtime().block_on(store.delete(&sample::key())).expect("an answer"), Deleted::Deleted);
+    }
+    drop(first);
+    for _ in 0..2 {
+        assert_eq!(runtime().block_on(store.delete(&sample::key())).expect("an answer"), Deleted::Deleted);
+    }
+}
