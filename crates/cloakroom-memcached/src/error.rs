@@ -115,7 +115,7 @@ impl Refusal {
                 "the server wants a user and a password, which the client library cannot give; let only this service reach it instead"
             }
             Self::Rejected => "the server answered CLIENT_ERROR",
-            Self::Unknown => "the server has too many connections, or is older than Memcached 1.6",
+            Self::Unknown => "the server has too many connections, or is older than Memcached 1.6.18",
         })
     }
 }

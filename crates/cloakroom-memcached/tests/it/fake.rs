@@ -78,7 +78,7 @@ pub(crate) struct Fake {
 }
 
 /// What a server tells of itself by default.
-pub(crate) const TOLD: &str = "MN\r\nSTAT item_size_max 1048576\r\nSTAT cas_enabled yes\r\nEND\r\n\
+pub(crate) const TOLD: &str = "EN O1\r\nSTAT item_size_max 1048576\r\nSTAT cas_enabled yes\r\nEND\r\n\
                                STAT pid 1\r\nSTAT time 1000000000\r\nEND\r\n";
 
 impl Fake {
@@ -154,7 +154,7 @@ async fn serve(
         }
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         let act = match words[0].as_str() {
-            "mn" => {
+            "mg" if words[1] == "cloakroom" => {
                 interviews.fetch_add(1, Ordering::SeqCst);
                 told.clone()
             }

@@ -71,7 +71,7 @@ async fn every_item_expires_and_not_too_early() {
 async fn dates_are_those_of_the_server() {
     for time in [1_u64, 1_000_000_000, 1_900_000_000] {
         let told = format!(
-            "MN\r\nSTAT item_size_max 1048576\r\nEND\r\nSTAT time {time}\r\nSTAT version 1.6.18\r\nEND\r\n"
+            "EN O1\r\nSTAT item_size_max 1048576\r\nEND\r\nSTAT time {time}\r\nSTAT version 1.6.18\r\nEND\r\n"
         );
         let seconds = DAY.as_secs() * 40;
         let fake = Fake::start_telling(Act::Reply(told.into_bytes()), move |heard| {

@@ -19,25 +19,27 @@ async fn absent_server_is_unavailable() {
 async fn refusals_at_the_start_say_what_to_do() {
     for (told, kind, advice) in [
         ("CLIENT_ERROR unauthenticated\r\n", ErrorKind::Misconfigured, "a user and a password"),
-        ("ERROR\r\nEND\r\n", ErrorKind::Misconfigured, "older than Memcached 1.6"),
+        ("ERROR\r\nEND\r\n", ErrorKind::Misconfigured, "older than Memcached 1.6.18"),
+        ("EN\r\nEND\r\n", ErrorKind::Misconfigured, "older than Memcached 1.6.18"),
+        ("EN O2\r\nEND\r\n", ErrorKind::Misconfigured, "does not speak the meta protocol"),
         ("HTTP/1.1 400 Bad Request\r\n", ErrorKind::Misconfigured, "does not speak the meta protocol"),
-        ("-ERR unknown command 'mn'\r\n", ErrorKind::Misconfigured, "does not speak the meta protocol"),
+        ("-ERR unknown command 'mg'\r\n", ErrorKind::Misconfigured, "does not speak the meta protocol"),
         (
-            "MN\r\nSTAT item_size_max 1048576\r\nSTAT cas_enabled no\r\nEND\r\nSTAT time 1\r\nEND\r\n",
+            "EN O1\r\nSTAT item_size_max 1048576\r\nSTAT cas_enabled no\r\nEND\r\nSTAT time 1\r\nEND\r\n",
             ErrorKind::Misconfigured,
             "-C",
         ),
-        ("MN\r\nEND\r\nSTAT time 1\r\nEND\r\n", ErrorKind::Misconfigured, "`stats`"),
-        ("MN\r\nSTAT item_size_max 1048576\r\nEND\r\nEND\r\n", ErrorKind::Misconfigured, "`stats`"),
+        ("EN O1\r\nEND\r\nSTAT time 1\r\nEND\r\n", ErrorKind::Misconfigured, "`stats`"),
+        ("EN O1\r\nSTAT item_size_max 1048576\r\nEND\r\nEND\r\n", ErrorKind::Misconfigured, "`stats`"),
         (
-            "MN\r\nSTAT item_size_max lots\r\nEND\r\nSTAT time 1\r\nEND\r\n",
+            "EN O1\r\nSTAT item_size_max lots\r\nEND\r\nSTAT time 1\r\nEND\r\n",
             ErrorKind::Misconfigured,
             "`stats`",
         ),
-        ("MN\r\nERROR\r\nERROR\r\n", ErrorKind::Misconfigured, "`stats`"),
+        ("EN O1\r\nERROR\r\nERROR\r\n", ErrorKind::Misconfigured, "`stats`"),
         ("ERROR Too many open connections\r\n", ErrorKind::Unavailable, ""),
         ("", ErrorKind::Unavailable, ""),
-        ("MN\r\nSTAT item_si", ErrorKind::Unavailable, ""),
+        ("EN O1\r\nSTAT item_si", ErrorKind::Unavailable, ""),
     ] {
         let fake = Fake::start_telling(Act::Reset(told.into()), |_| Act::Silence).await;
         let error = MemcachedStore::connect(&fake.url()).await.expect_err("a refusal");
@@ -56,7 +58,7 @@ async fn refusals_at_the_start_say_what_to_do() {
 
 #[tokio::test]
 async fn endless_answer_ends() {
-    let told = ["MN\r\n".to_owned(), "STAT x y\r\n".repeat(100_000)].concat();
+    let told = ["EN O1\r\n".to_owned(), "STAT x y\r\n".repeat(100_000)].concat();
     let fake = Fake::start_telling(Act::Reply(told.into_bytes()), |_| Act::Silence).await;
     let error = MemcachedStore::connect(&fake.url()).await.expect_err("no end");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
