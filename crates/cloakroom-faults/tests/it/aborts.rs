@@ -7,8 +7,8 @@ use std::time::Duration;
 use cloakroom::{KeyRing, SessionManager};
 use cloakroom_faults::{Browser, fresh_key};
 
-use crate::backend::Backend;
 use crate::bench::{Bench, Effort};
+use crate::servers::Backend;
 
 const STEPS: [&str; 5] = ["write", "login", "write-again", "rotate", "logout"];
 /// More calls than the visitor ever makes.

@@ -9,8 +9,9 @@ use cloakroom_faults::{
 };
 use tokio::time::{sleep, timeout};
 
-use crate::backend::{Backend, Server, connect};
+use crate::backend::connect;
 use crate::doctor;
+use crate::servers::{Backend, Server};
 
 /// How long after the return of a backend the first answer may take.
 pub(crate) const RECOVERY: Duration = Duration::from_secs(2);

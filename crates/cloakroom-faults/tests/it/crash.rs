@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::backend::Backend;
 use crate::bench::{Bench, Effort, RECOVERY, until_it_works, workload};
+use crate::servers::Backend;
 
 /// The default deadline.
 const DEADLINE: Duration = Duration::from_secs(2);

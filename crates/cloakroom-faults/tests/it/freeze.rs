@@ -6,8 +6,8 @@ use cloakroom::{Freshness, Store as _};
 use cloakroom_faults::fresh_key;
 use tokio::time::sleep;
 
-use crate::backend::Backend;
 use crate::bench::{Bench, DEADLINE, Effort, RECOVERY, until_it_works, workload};
+use crate::servers::Backend;
 
 pub(crate) async fn server_freezes_under_load(backend: Backend, effort: Effort) {
     for round in 0..effort.rounds() {
@@ -23,7 +23,7 @@ pub(crate) async fn server_freezes_under_load(backend: Backend, effort: Effort) 
         until_it_works(&nodes[0]).await;
         until_it_works(&nodes[1]).await;
         let what = format!("frozen for {frozen} ms, deadline {DEADLINE:?}");
-        let figures = bench.close(&what, (backend.rules)(), clients, [struck, over]).await;
+        let figures = bench.close(&what, backend.rules(), clients, [struck, over]).await;
         assert!(figures.in_flight > 0, "nothing was under way");
         assert!(figures.recovery.is_some_and(|time| time <= RECOVERY), "{:?}", figures.recovery);
     }
@@ -61,5 +61,5 @@ pub(crate) async fn crowd_waits_for_a_frozen_server(backend: Backend, effort: Ef
         backend.name
     );
     assert_eq!((healthy, frozen, afterwards), (crowd, 0, crowd));
-    assert!(overrun <= (backend.rules)().slack * 2, "{overrun:?}");
+    assert!(overrun <= backend.rules().slack * 2, "{overrun:?}");
 }

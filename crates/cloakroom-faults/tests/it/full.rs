@@ -7,8 +7,8 @@ use cloakroom::{Freshness, Record, Store as _, StoreErrorKind, StoreKey, Version
 use cloakroom_faults::{Keeping, check, fresh_key, record};
 use xtask::server::{Persistence, RedisServer};
 
-use crate::backend::{Backend, REDIS};
 use crate::bench::{Bench, run, wants_clean, workload};
+use crate::servers::{Backend, REDIS};
 
 const TTL: Duration = Duration::from_secs(600);
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -51,7 +51,7 @@ fn redis_without_room_refuses_new_sessions_and_keeps_the_old() {
         }
         let key = fresh_key().expect("randomness");
         let _ = store.create(&key, &big(&key)).await.expect("there is room again");
-        let verdict = check(&bench.history.events(), &(bench.backend.rules)());
+        let verdict = check(&bench.history.events(), &bench.backend.rules());
         println!("redis, full: {} records, then {:?}; {verdict}", kept.len(), error.kind());
         wants_clean(&verdict);
     });
@@ -91,7 +91,7 @@ fn redis_that_evicts_forgets_and_mixes_nothing() {
                 assert!(nodes[1].load(key, Freshness::Latest).await.expect("an answer").is_none());
             }
         }
-        let rules = (bench.backend.rules)();
+        let rules = bench.backend.rules();
         let events = bench.history.events();
         let verdict = check(&events, &rules.with_keeping(Keeping::MayForget));
         println!("redis, evicting: {evicted} of {} evicted; {verdict}", old.len());

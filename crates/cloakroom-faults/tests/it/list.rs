@@ -1,7 +1,7 @@
 //! Which runs there are, and on which backends: a new backend is one line in each list.
 
-use crate::backend;
 use crate::bench::{Effort, run};
+use crate::servers;
 
 /// Makes a test of each run that any backend with a server of its own can have.
 macro_rules! runs {
@@ -33,5 +33,5 @@ macro_rules! runs {
     };
 }
 
-runs!(redis, backend::REDIS, Effort::Bounded, #[ignore = "needs redis: run `cargo xtask test`"]);
-runs!(redis_at_length, backend::REDIS, Effort::Long, #[ignore = "faults redis: run `cargo xtask faults`"]);
+runs!(redis, servers::REDIS, Effort::Bounded, #[ignore = "needs redis: run `cargo xtask test`"]);
+runs!(redis_at_length, servers::REDIS, Effort::Long, #[ignore = "faults redis: run `cargo xtask faults`"]);

@@ -21,4 +21,5 @@ mod list;
 mod nonsense;
 mod planted;
 mod resets;
+mod servers;
 mod weather;

@@ -8,8 +8,8 @@ use cloakroom::{KeyRing, Session, SessionManager};
 use cloakroom_faults::{Browser, Network};
 use tokio::time::{sleep, timeout};
 
-use crate::backend::Backend;
 use crate::bench::{Bench, DEADLINE, Effort, RECOVERY};
+use crate::servers::{Backend, with_parameter};
 
 const VISITORS: usize = 12;
 

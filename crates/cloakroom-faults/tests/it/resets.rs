@@ -6,9 +6,10 @@ use cloakroom::{Freshness, Record, Store as _, StoreKey};
 use cloakroom_faults::{End, History, Network, Recorded, check, fresh_key, record};
 use tokio::time::sleep;
 
-use crate::backend::{Backend, connect};
+use crate::backend::connect;
 use crate::bench::{Bench, Effort, wants_clean};
 use crate::doctor;
+use crate::servers::Backend;
 
 const DEADLINE: Duration = Duration::from_secs(2);
 const TTL: Duration = Duration::from_secs(600);
@@ -120,7 +121,7 @@ pub(crate) async fn every_connection_is_reset_in_the_middle(backend: Backend, ef
 }
 
 fn close(bench: &Bench) {
-    let (events, rules) = (bench.history.events(), (bench.backend.rules)());
+    let (events, rules) = (bench.history.events(), bench.backend.rules());
     let verdict = check(&events, &rules);
     println!("  history: {verdict}");
     wants_clean(&verdict);

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::servers::Crash;
+
 /// One request of one client, and its answer. A client sends one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
@@ -43,6 +45,7 @@ pub(crate) enum Answer {
 /// What a client's session may hold now.
 #[derive(Clone, Debug)]
 struct Possible {
+    crash: Crash,
     values: BTreeSet<Option<String>>,
     /// How high the counter is at least and at most; a counter that is not there counts nothing.
     least: u64,
@@ -52,8 +55,20 @@ struct Possible {
 }
 
 impl Possible {
-    fn nothing() -> Self {
-        Self { values: [None].into(), least: 0, most: 0, may_be_lost: false }
+    fn nothing(crash: Crash) -> Self {
+        let may_be_lost = crash == Crash::LosesEverything;
+        Self { crash, values: [None].into(), least: 0, most: 0, may_be_lost }
+    }
+
+    /// What is lost is not found again.
+    fn lose(&mut self) {
+        if self.crash == Crash::LosesEverything {
+            *self = Self::nothing(self.crash);
+        }
+    }
+
+    fn least(&self) -> u64 {
+        if self.crash == Crash::LosesEverything { 0 } else { self.least }
     }
 }
 
@@ -62,13 +77,13 @@ impl Possible {
 /// - What was acknowledged is there afterwards; what was not may be or not.
 /// - A value is one that this client wrote.
 /// - The counter is at least as high as the acknowledged additions, and at most as high as all.
-/// - A session ends by a logout only, and then stays dead.
+/// - A session ends by a logout only, or with a server that keeps nothing, and then stays dead.
 /// - Nothing takes longer than `deadline`.
-pub(crate) fn check(history: &[Event], deadline: Duration) -> Vec<String> {
+pub(crate) fn check(history: &[Event], crash: Crash, deadline: Duration) -> Vec<String> {
     let clients: BTreeSet<usize> = history.iter().map(|event| event.client).collect();
     let mut findings = Vec::new();
     for client in clients {
-        let mut possible = Possible::nothing();
+        let mut possible = Possible::nothing(crash);
         for event in history.iter().filter(|event| event.client == client) {
             if let Some(problem) = step(&mut possible, event) {
                 findings.push(format!("client {client}: {problem}"));
@@ -84,7 +99,7 @@ pub(crate) fn check(history: &[Event], deadline: Duration) -> Vec<String> {
 fn step(possible: &mut Possible, event: &Event) -> Option<String> {
     let wrong = || Some(format!("{:?} was answered {:?}, while {possible:?}", event.act, event.answer));
     match (&event.act, &event.answer) {
-        (Act::Anew, _) => *possible = Possible::nothing(),
+        (Act::Anew, _) => *possible = Possible::nothing(possible.crash),
         (Act::ReadWithDeadCookie, Answer::Absent | Answer::Unavailable)
         | (Act::AddParked, Answer::Found(_) | Answer::Ended | Answer::Unavailable) => {}
         (Act::ReadWithDeadCookie | Act::AddParked, _) => return wrong(),
@@ -95,7 +110,7 @@ fn step(possible: &mut Possible, event: &Event) -> Option<String> {
             possible.values.insert(Some(value.clone()));
         }
         (Act::Add, Answer::Found(sum)) => match sum.parse::<u64>() {
-            Ok(sum) if (possible.least + 1..=possible.most + 1).contains(&sum) => {
+            Ok(sum) if (possible.least() + 1..=possible.most + 1).contains(&sum) => {
                 (possible.least, possible.most) = (sum, sum);
             }
             _ => return wrong(),
@@ -112,9 +127,10 @@ fn step(possible: &mut Possible, event: &Event) -> Option<String> {
             if !possible.values.contains(&None) && !possible.may_be_lost {
                 return wrong();
             }
+            possible.lose();
         }
         (Act::ReadCounter, Answer::Found(sum)) => match sum.parse::<u64>() {
-            Ok(sum) if (possible.least..=possible.most).contains(&sum) => {
+            Ok(sum) if (possible.least()..=possible.most).contains(&sum) => {
                 (possible.least, possible.most) = (sum, sum);
             }
             _ => return wrong(),
@@ -123,6 +139,7 @@ fn step(possible: &mut Possible, event: &Event) -> Option<String> {
             if possible.least > 0 && !possible.may_be_lost {
                 return wrong();
             }
+            possible.lose();
         }
         (Act::ReadValue | Act::ReadCounter, Answer::Unavailable)
         | (Act::Login | Act::Logout, Answer::Done) => {}
@@ -153,11 +170,11 @@ fn doctored_histories_are_objected_to() {
         event(Act::Anew, Answer::Done),
         event(Act::ReadValue, Answer::Absent),
     ];
-    assert_eq!(check(&good, limit), [""; 0]);
+    assert_eq!(check(&good, Crash::KeepsEverything, limit), [""; 0]);
     let doctored = |at: usize, answer: Answer| {
         let mut history = good.to_vec();
         history[at].answer = answer;
-        check(&history, limit).len()
+        check(&history, Crash::KeepsEverything, limit).len()
     };
     assert!(doctored(1, Answer::Absent) > 0, "a lost acknowledged value");
     assert!(doctored(1, found("x")) > 0, "a foreign value");
@@ -170,7 +187,13 @@ fn doctored_histories_are_objected_to() {
     assert!(doctored(8, Answer::Other("500".to_owned())) > 0, "another error than unavailability");
     assert!(doctored(10, found("b")) > 0, "a session that came back");
     assert!(doctored(12, found("b")) > 0, "a stranger who sees a value");
+    let forgetful = |history: &[Event]| check(history, Crash::LosesEverything, limit).len();
+    let mut lost = good.to_vec();
+    lost[1].answer = Answer::Absent;
+    assert_eq!(forgetful(&good) + forgetful(&lost[..3]), 0, "a session that was lost with its server");
+    lost[2] = event(Act::ReadValue, found("a"));
+    assert!(forgetful(&lost) > 0, "a lost session that came back");
     let mut late = good.to_vec();
     late[0].took = limit + Duration::from_millis(1);
-    assert_eq!(check(&late, limit).len(), 1, "an answer that came too late");
+    assert_eq!(check(&late, Crash::KeepsEverything, limit).len(), 1, "an answer that came too late");
 }

@@ -18,5 +18,7 @@ mod outage;
 mod program;
 mod proxy;
 mod raw_redis;
+#[path = "../../../../crates/cloakroom-faults/tests/it/servers.rs"]
+mod servers;
 mod spoiled;
 mod stories;

@@ -1,0 +1,105 @@
+//! The backends that have a server to harm: how one of one's own is started, and what it promises.
+//!
+//! The testbed includes this file too.
+#![allow(dead_code, reason = "two test programs share it, and each uses a part")]
+
+use std::net::SocketAddr;
+
+use xtask::server::RedisServer;
+
+/// A row of the table.
+#[derive(Clone, Copy)]
+pub(crate) struct Backend {
+    pub(crate) name: &'static str,
+    pub(crate) start: fn() -> Box<dyn Server>,
+    pub(crate) crash: Crash,
+    pub(crate) lost_replies: LostReplies,
+    /// The units in which it counts time, in milliseconds.
+    pub(crate) tick_ms: u64,
+}
+
+/// What is left after a crash of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crash {
+    KeepsEverything,
+    LosesEverything,
+}
+
+/// What the store does when a reply was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LostReplies {
+    AsksAgain,
+    GivesUp,
+}
+
+pub(crate) const REDIS: Backend = Backend {
+    name: "redis",
+    start: || Box::new(RedisServer::start().expect("a redis-server")),
+    crash: Crash::KeepsEverything,
+    lost_replies: LostReplies::AsksAgain,
+    tick_ms: 1,
+};
+
+/// A server that can be harmed.
+pub(crate) trait Server: Send + Sync {
+    fn url(&self) -> String;
+    fn kill9(&mut self);
+    fn restart(&mut self);
+    fn stop(&self);
+    fn cont(&self);
+    /// Ends the connections of all clients, as an administrator does.
+    fn end_connections(&self);
+
+    fn address(&self) -> SocketAddr {
+        let url = self.url();
+        let rest = url.split_once("://").expect("a scheme").1;
+        let host = rest.rsplit('@').next().expect("a host").split(['/', '?']).next().expect("a host");
+        host.replace("localhost", "127.0.0.1").parse().expect("an address")
+    }
+
+    /// The URL of the same server behind a proxy.
+    fn url_at(&self, proxy: SocketAddr) -> String {
+        self.url().replace(&format!(":{}", self.address().port()), &format!(":{}", proxy.port()))
+    }
+}
+
+macro_rules! server {
+    ($server:ty, |$this:ident| $end_connections:expr) => {
+        impl Server for $server {
+            fn url(&self) -> String {
+                self.url()
+            }
+
+            fn kill9(&mut self) {
+                self.kill9();
+            }
+
+            fn restart(&mut self) {
+                self.restart().expect("the server again");
+            }
+
+            fn stop(&self) {
+                self.stop().expect("a frozen server");
+            }
+
+            fn cont(&self) {
+                self.cont().expect("a running server");
+            }
+
+            fn end_connections(&self) {
+                let $this = self;
+                $end_connections;
+            }
+        }
+    };
+}
+
+server!(RedisServer, |server| {
+    server.cli(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).expect("an answer")
+});
+
+/// Adds a parameter to a URL.
+pub(crate) fn with_parameter(url: &str, parameter: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{parameter}")
+}
