@@ -2,10 +2,12 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 
 use crate::error::Failure;
 use crate::place::Place;
@@ -16,21 +18,44 @@ use crate::sentinel::Sentinels;
 pub(crate) enum Dialler {
     /// Always the same server.
     Server(Arc<Client>),
+    /// Always the same sentinel, which also says by itself when there is another primary.
+    Sentinel { client: Arc<Client>, heard: Arc<Notify> },
     /// The server that the sentinels call the primary.
     Primary(Arc<Sentinels>),
 }
 
 impl Dialler {
+    /// Whom to tell that the server said something by itself.
+    pub(crate) fn listener(&self) -> Option<Arc<Notify>> {
+        match self {
+            Self::Sentinel { heard, .. } => Some(Arc::clone(heard)),
+            Self::Server(_) | Self::Primary(_) => None,
+        }
+    }
+
     pub(crate) async fn dial(
         &self,
         config: &AsyncConnectionConfig,
+        connect_timeout: Duration,
     ) -> Result<(MultiplexedConnection, Standing), Failure> {
         match self {
             Self::Server(client) => Ok((reach(client, config).await?, Standing::Always)),
+            Self::Sentinel { client, .. } => {
+                let mut connection = reach(client, config).await?;
+                let listen = timeout(connect_timeout, connection.subscribe(SWITCH));
+                match listen.await {
+                    // Where that is not allowed, asking now and then has to do.
+                    Ok(Ok(()) | Err(_)) => Ok((connection, Standing::Always)),
+                    Err(_) => Err(Failure::Unreached(broken(io::ErrorKind::TimedOut))),
+                }
+            }
             Self::Primary(sentinels) => sentinels.dial(config).await,
         }
     }
 }
+
+/// What sentinels say when there is another primary.
+const SWITCH: &str = "+switch-master";
 
 /// One try to connect to a server.
 pub(crate) async fn reach(

@@ -9,15 +9,15 @@ use tokio::time::{Instant, timeout_at};
 /// How long the others may keep back an answer that is there.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// What those who were asked said: all of them, or more than half if they `count`, or those who were not much
-/// slower than the first who counts. Some of it may be failures.
+/// What those who were asked said: all of them, or `enough` of those who count, or those who were not much slower
+/// than the first who counts. Some of it may be failures.
 pub(crate) async fn hear<T>(
     asked: impl IntoIterator<Item = impl Future<Output = T>>,
     counts: impl Fn(&T) -> bool,
+    enough: usize,
     deadline: Instant,
 ) -> Vec<T> {
     let mut asked: FuturesUnordered<_> = asked.into_iter().collect();
-    let enough = asked.len() / 2 + 1;
     let (mut heard, mut counted, mut until) = (Vec::new(), 0, deadline);
     while let Ok(Some(answer)) = timeout_at(until, asked.next()).await {
         if counts(&answer) {

@@ -12,7 +12,7 @@ use crate::error::Failure;
 use crate::link::{Link, Setback};
 
 /// How many writes may wait for the replicas of one server at a time.
-pub(crate) const LANES: usize = 8;
+pub(crate) const LANES: usize = 16;
 
 /// Connections for writes that wait for replicas.
 ///

@@ -199,18 +199,20 @@ impl Inner {
 
     async fn open(&self) -> Dialled {
         let hung_up = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&hung_up);
+        let (flag, listener) = (Arc::clone(&hung_up), self.dialler.listener());
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
             // The deadline of the verb holds for all its requests together; `attempt` keeps it.
             .set_response_timeout(None)
             .set_push_sender(move |push: PushInfo| {
-                if push.kind == PushKind::Disconnection {
-                    flag.store(true, Ordering::Release);
+                match (push.kind, &listener) {
+                    (PushKind::Disconnection, _) => flag.store(true, Ordering::Release),
+                    (PushKind::Message, Some(listener)) => listener.notify_one(),
+                    _ => {}
                 }
                 Ok::<(), redis::aio::SendError>(())
             });
-        let (connection, standing) = self.dialler.dial(&config).await?;
+        let (connection, standing) = self.dialler.dial(&config, self.connect_timeout).await?;
         let (made, timeouts) = (Instant::now(), AtomicU32::new(0));
         Ok(Arc::new(Line { connection, standing, made, hung_up, timeouts }))
     }

@@ -1,15 +1,17 @@
 //! Finds the primary of a Sentinel service, and keeps an eye on who it is.
 
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use cloakroom_core::{Error, StoreErrorKind, Version};
+use futures_util::future::{Either, select};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Value};
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::dial::{Dialler, Standing, broken, reach};
 use crate::error::{Failure, unwelcome};
@@ -36,6 +38,8 @@ pub(crate) struct Sentinels {
     greeting: Greeting,
     connect_timeout: Duration,
     home: Home,
+    /// Wakes the task that watches.
+    heard: Arc<Notify>,
     announced: watch::Sender<Option<Place>>,
     /// The epoch of what was announced: whoever knows only an older one may be behind the times.
     epoch: AtomicU64,
@@ -58,8 +62,10 @@ impl Sentinels {
         home: Home,
         connect_timeout: Duration,
     ) -> Result<Self, Error> {
+        let heard = Arc::new(Notify::new());
         let voice = |place: Place| {
-            let dialler = Dialler::Server(Arc::new(own_greeting.client(&place)?));
+            let client = Arc::new(own_greeting.client(&place)?);
+            let dialler = Dialler::Sentinel { client, heard: Arc::clone(&heard) };
             Ok(Voice { link: Link::new(dialler, home.clone(), connect_timeout), place })
         };
         Ok(Self {
@@ -68,6 +74,7 @@ impl Sentinels {
             greeting,
             connect_timeout,
             home,
+            heard: Arc::clone(&heard),
             announced: watch::Sender::new(None),
             epoch: AtomicU64::new(0),
             watching: AtomicBool::new(false),
@@ -80,23 +87,28 @@ impl Sentinels {
         config: &AsyncConnectionConfig,
     ) -> Result<(MultiplexedConnection, Standing), Failure> {
         self.watch();
-        let until = Instant::now() + self.connect_timeout;
+        let mut until = Instant::now() + self.connect_timeout;
         loop {
-            let round = self.round(until).await;
+            let round = self.round(until, self.voices.len() / 2 + 1).await;
             let place = self.announce(&round)?;
-            let outcome = self.reach_primary(&place, config).await;
-            match outcome {
-                Ok(Some(connection)) => {
-                    let announced = self.announced.subscribe();
-                    return Ok((connection, Standing::While { place, announced }));
+            let standing = Standing::While { place: place.clone(), announced: self.announced.subscribe() };
+            let reached = match select(pin!(self.reach_primary(&place, config)), pin!(standing.ended())).await
+            {
+                Either::Left((reached, _)) => reached?,
+                // Another one was announced while this one did not answer.
+                Either::Right(_) => {
+                    until = Instant::now() + self.connect_timeout;
+                    continue;
                 }
+            };
+            match reached {
+                Some(connection) => return Ok((connection, standing)),
                 // Announced too early or too late: a failover is under way.
-                Ok(None) if Instant::now() + PAUSE < until => sleep(PAUSE).await,
-                Ok(None) => {
+                None if Instant::now() + PAUSE < until => sleep(PAUSE).await,
+                None => {
                     let why = "the server that the sentinels name is not a primary";
                     return Err(Failure::Nobody { kind: StoreErrorKind::Unavailable, why });
                 }
-                Err(failure) => return Err(failure),
             }
         }
     }
@@ -130,10 +142,11 @@ impl Sentinels {
         }
     }
 
-    /// Asks all sentinels at once.
-    async fn round(&self, until: Instant) -> Round {
+    /// Asks all sentinels at once, and waits for so many of them.
+    async fn round(&self, until: Instant, enough: usize) -> Round {
         let asked = self.voices.iter().map(|voice| voice.ask(&self.service, until));
-        Round { answers: hear(asked, |answer| matches!(answer, Ok(Answer::Primary { .. })), until).await }
+        let counts = |answer: &Result<Answer, Failure>| matches!(answer, Ok(Answer::Primary { .. }));
+        Round { answers: hear(asked, counts, enough, until).await }
     }
 
     /// Tells all links who the primary is: what the sentinels say, unless those who said it may be behind the
@@ -165,11 +178,15 @@ impl Sentinels {
             self.home.spawn(async move {
                 while let Some(sentinels) = watcher.0.upgrade() {
                     let next = Instant::now() + jittered(PERIOD);
-                    let round = sentinels.round(Instant::now() + sentinels.connect_timeout).await;
+                    let until = Instant::now() + sentinels.connect_timeout;
+                    // The one who knows of a new primary may be the slowest.
+                    let round = sentinels.round(until, sentinels.voices.len()).await;
                     // What nobody can tell, the next dial reports.
                     let _ = sentinels.announce(&round);
+                    let heard = Arc::clone(&sentinels.heard);
                     drop((round, sentinels));
-                    sleep_until(next).await;
+                    // Sentinels tell when something happens; those that cannot be heard are asked.
+                    let _ = timeout_at(next, heard.notified()).await;
                 }
             });
         }

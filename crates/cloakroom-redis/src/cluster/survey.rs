@@ -135,7 +135,7 @@ impl Work {
         for places in first.chunks(ASKED) {
             let until = Instant::now() + PATIENCE;
             let asked = places.iter().map(|place| self.ask(place, until));
-            let heard = hear(asked, Result::is_ok, until).await;
+            let heard = hear(asked, Result::is_ok, places.len() / 2 + 1, until).await;
             let mut best: Option<Told> = None;
             for answer in heard {
                 match answer {

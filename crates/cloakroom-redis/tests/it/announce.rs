@@ -31,6 +31,12 @@ async fn sentinel(said: &Arc<Said>) -> Fake {
 
 fn answer(heard: &Heard<'_>, said: &Said) -> Act {
     let text = |text: &str| String::from_utf8(bulk(text.as_bytes())).expect("text");
+    if heard.name() == "SUBSCRIBE" {
+        assert_eq!(heard.words[1], b"+switch-master");
+        return Act::Reply(
+            format!(">3\r\n{}{}:1\r\n", text("subscribe"), text("+switch-master")).into_bytes(),
+        );
+    }
     assert_eq!(heard.name(), "SENTINEL");
     let reply = match heard.words[1].as_slice() {
         b"MASTER" => {
@@ -79,6 +85,33 @@ async fn idle_connection_moves_when_the_sentinels_do() {
     }
     assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
     assert_eq!(old.connections(), 1);
+}
+
+/// Asking now and then would find out too, a second later.
+#[tokio::test]
+async fn sentinel_that_speaks_up_is_heard() {
+    let (said, stale) = (Arc::new(Said::default()), Arc::new(Said::default()));
+    let (old, new) = (primary(|_| say(":0")).await, primary(|_| say(":1")).await);
+    let (one, two, three) = (sentinel(&stale).await, sentinel(&said).await, sentinel(&stale).await);
+    for said in [&said, &stale] {
+        said.say(old.port(), 1);
+    }
+    let store = store(&[&one, &two, &three]);
+    for epoch in 2..6 {
+        let (to, answer) = if epoch % 2 == 0 { (&new, Deleted::Deleted) } else { (&old, Deleted::Missing) };
+        assert_ne!(store.delete(&sample::key()).await.expect("an answer"), answer);
+        // Only one of them knows by now.
+        said.say(to.port(), epoch);
+        let text = |text: &str| String::from_utf8(bulk(text.as_bytes())).expect("text");
+        let words = [text("message"), text("+switch-master"), text("main 127.0.0.1 1 127.0.0.1 2")];
+        two.push(format!(">3\r\n{}", words.concat()).as_bytes());
+        let start = Instant::now();
+        while store.delete(&sample::key()).await.expect("an answer") != answer {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        println!("moved after {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_millis(300), "{:?}", start.elapsed());
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use cloakroom_redis::RedisStore;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, broadcast};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// What the server does when a command arrives.
@@ -49,6 +50,7 @@ impl Heard<'_> {
 pub(crate) struct Fake {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
+    pushes: broadcast::Sender<Vec<u8>>,
     task: JoinHandle<()>,
 }
 
@@ -74,19 +76,21 @@ impl Fake {
         let address = listener.local_addr().expect("an address");
         let connections = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&connections);
+        let pushes = broadcast::Sender::new(8);
+        let pushed = pushes.clone();
         let script = Arc::new(script);
         let task = tokio::spawn(async move {
             let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let number = count.fetch_add(1, Ordering::SeqCst);
-                let script = Arc::clone(&script);
+                let (script, pushes) = (Arc::clone(&script), pushed.subscribe());
                 open.spawn(async move {
                     // An error says that the client hung up.
-                    let _ = serve(stream, number, &*script).await;
+                    let _ = serve(stream, number, &*script, pushes).await;
                 });
             }
         });
-        Self { address, connections, task }
+        Self { address, connections, pushes, task }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -99,6 +103,11 @@ impl Fake {
 
     pub(crate) fn store(&self) -> RedisStore {
         RedisStore::connect_lazy(&self.url()).expect("a URL")
+    }
+
+    /// Sends these bytes to everybody who is connected, unasked.
+    pub(crate) fn push(&self, bytes: &[u8]) {
+        self.pushes.send(bytes.to_vec()).expect("somebody who is connected");
     }
 
     /// How many connections there were.
@@ -117,18 +126,33 @@ async fn serve(
     stream: TcpStream,
     connection: usize,
     script: &(impl Fn(&Heard<'_>) -> Act + Sync),
+    mut pushes: broadcast::Receiver<Vec<u8>>,
 ) -> std::io::Result<()> {
-    let mut stream = BufReader::new(stream);
-    loop {
-        let words = command(&mut stream).await?;
-        match script(&Heard { connection, words: &words }) {
-            Act::Reply(bytes) => stream.write_all(&bytes).await?,
-            Act::Reset(bytes) => {
-                stream.write_all(&bytes).await?;
-                return stream.shutdown().await;
+    let (read, write) = stream.into_split();
+    let (mut read, write) = (BufReader::new(read), Mutex::new(write));
+    let answers = async {
+        loop {
+            let words = command(&mut read).await?;
+            match script(&Heard { connection, words: &words }) {
+                Act::Reply(bytes) => write.lock().await.write_all(&bytes).await?,
+                Act::Reset(bytes) => {
+                    let mut write = write.lock().await;
+                    write.write_all(&bytes).await?;
+                    return write.shutdown().await;
+                }
+                Act::Silence => {}
             }
-            Act::Silence => {}
         }
+    };
+    let unasked = async {
+        while let Ok(bytes) = pushes.recv().await {
+            write.lock().await.write_all(&bytes).await?;
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        end = answers => end,
+        end = unasked => end,
     }
 }
 

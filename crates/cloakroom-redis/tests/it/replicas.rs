@@ -331,3 +331,40 @@ async fn dropped_write_leaves_its_connection_to_the_server() {
     }
     assert_eq!((silent.load(Ordering::SeqCst), fake.connections()), (1, 2));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures what waiting for a replica costs"]
+async fn measure_waiting_writes() {
+    let (primary, _replica) = pair();
+    for (wait, tasks) in [(0, 1), (1, 1), (0, 64), (1, 64)] {
+        let builder = RedisStore::builder(&primary.url()).with_wait(wait);
+        let store = builder.connect().await.expect("a server");
+        let start = Instant::now();
+        let writers: Vec<_> = (0..tasks)
+            .map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    let mut longest = Duration::ZERO;
+                    for _ in 0..6400 / tasks {
+                        let start = Instant::now();
+                        match store.create(&sample::key(), &sample::record()).await {
+                            Ok(created) => assert_eq!(created, Created::Created),
+                            // On a busy machine a replica may be late now and then.
+                            Err(error) => assert!(lacks_replicas(&error), "{error:?}"),
+                        }
+                        longest = longest.max(start.elapsed());
+                    }
+                    longest
+                })
+            })
+            .collect();
+        let mut longest = Duration::ZERO;
+        for writer in writers {
+            longest = longest.max(writer.await.expect("no panic"));
+        }
+        let per_second = 6400.0 / start.elapsed().as_secs_f64();
+        println!(
+            "wait={wait}, {tasks} writers at a time: {per_second:.0} writes a second, longest {longest:?}"
+        );
+    }
+}

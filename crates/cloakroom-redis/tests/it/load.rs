@@ -1,0 +1,170 @@
+//! Writers that count, each in a record of its own, while servers come and go.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use cloakroom_core::{Created, Freshness, Record, Replaced, Store as _, StoreError, StoreKey, Version};
+use cloakroom_redis::RedisStore;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::sample;
+
+/// How long a writer rests between two writes.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Writers at work.
+#[derive(Debug)]
+pub(crate) struct Load {
+    end: watch::Sender<bool>,
+    writers: Vec<(StoreKey, JoinHandle<Ledger>)>,
+}
+
+/// What one writer saw.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// When each acknowledged write was acknowledged.
+    pub(crate) good: Vec<Instant>,
+    /// When each error came, and what it was.
+    pub(crate) errors: Vec<(Instant, String)>,
+    /// How many acknowledged writes were gone later.
+    pub(crate) lost: u64,
+    pub(crate) longest: Duration,
+}
+
+impl Load {
+    /// One writer for each key.
+    pub(crate) fn start(store: &RedisStore, keys: &[StoreKey]) -> Self {
+        let end = watch::Sender::new(false);
+        let writer = |key: &StoreKey| {
+            let writer = Writer { store: store.clone(), key: *key, at: None, ledger: Ledger::default() };
+            (*key, tokio::spawn(writer.run(end.subscribe())))
+        };
+        let writers = keys.iter().map(writer).collect();
+        Self { end, writers }
+    }
+
+    /// Ends all writers; each looks once more at what is left of its record.
+    pub(crate) async fn end(self) -> BTreeMap<StoreKey, Ledger> {
+        self.end.send_replace(true);
+        let mut ledgers = BTreeMap::new();
+        for (key, writer) in self.writers {
+            ledgers.insert(key, writer.await.expect("no panic"));
+        }
+        ledgers
+    }
+}
+
+struct Writer {
+    store: RedisStore,
+    key: StoreKey,
+    /// The number that was acknowledged last, and its version.
+    at: Option<(u64, Version)>,
+    ledger: Ledger,
+}
+
+impl Writer {
+    async fn run(mut self, end: watch::Receiver<bool>) -> Ledger {
+        while !*end.borrow() {
+            self.write().await;
+            tokio::time::sleep(PAUSE).await;
+        }
+        let start = Instant::now();
+        while !self.look().await {
+            assert!(start.elapsed() < Duration::from_secs(20), "{:?}", self.ledger.errors.last());
+        }
+        self.ledger
+    }
+
+    async fn write(&mut self) {
+        let start = Instant::now();
+        let (number, expected) = self.at.map_or((0, None), |(number, version)| (number + 1, Some(version)));
+        let next = Record::new(number.to_be_bytes().to_vec(), sample::version(), sample::MINUTE * 10);
+        let done = match expected {
+            Some(expected) => match self.store.replace(&self.key, expected, &next).await {
+                Ok(replaced) => Ok(replaced == Replaced::Replaced),
+                Err(error) => Err(error),
+            },
+            None => self.store.create(&self.key, &next).await.map(|created| created == Created::Created),
+        };
+        self.ledger.longest = self.ledger.longest.max(start.elapsed());
+        match done {
+            Ok(true) => {
+                self.at = Some((number, next.version));
+                self.ledger.good.push(Instant::now());
+            }
+            Ok(false) => {
+                self.look().await;
+            }
+            Err(error) => {
+                self.note(&error);
+                self.look().await;
+            }
+        }
+    }
+
+    /// Finds out what is in place, and whether something acknowledged is missing; `false` if nobody can tell.
+    async fn look(&mut self) -> bool {
+        let start = Instant::now();
+        let found = self.store.load(&self.key, Freshness::Latest).await;
+        self.ledger.longest = self.ledger.longest.max(start.elapsed());
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                self.note(&error);
+                return false;
+            }
+        };
+        let found = found
+            .map(|record| (u64::from_be_bytes(record.payload.try_into().expect("a number")), record.version));
+        let count = |at: Option<(u64, Version)>| at.map_or(0, |(number, _)| number + 1);
+        self.ledger.lost += count(self.at).saturating_sub(count(found));
+        self.at = found;
+        true
+    }
+
+    fn note(&mut self, error: &StoreError) {
+        self.ledger.errors.push((Instant::now(), format!("{:?}", error.kind())));
+    }
+}
+
+/// What all writers saw together.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) good: usize,
+    pub(crate) errors: BTreeMap<String, usize>,
+    pub(crate) lost: u64,
+    pub(crate) longest: Duration,
+    /// The longest time without an acknowledged write.
+    pub(crate) outage: Duration,
+    /// From that moment to the first acknowledged write, of the writer that waited longest.
+    pub(crate) gap: Duration,
+}
+
+impl Report {
+    pub(crate) fn of<'l>(ledgers: impl IntoIterator<Item = &'l Ledger>, promoted: Instant) -> Self {
+        let (mut good, mut errors, mut lost) = (Vec::new(), BTreeMap::new(), 0);
+        let (mut longest, mut gap) = (Duration::ZERO, Duration::ZERO);
+        for ledger in ledgers {
+            let after = ledger.good.iter().find(|at| **at > promoted).expect("a write after the promotion");
+            gap = gap.max(*after - promoted);
+            good.extend_from_slice(&ledger.good);
+            for (_, kind) in &ledger.errors {
+                *errors.entry(kind.clone()).or_default() += 1;
+            }
+            lost += ledger.lost;
+            longest = longest.max(ledger.longest);
+        }
+        good.sort();
+        let outage = good.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
+        Self { good: good.len(), errors, lost, longest, outage, gap }
+    }
+
+    pub(crate) fn print(&self, what: &str) {
+        println!(
+            "{what}: {} writes acknowledged, {} of them lost; errors {:?}; longest verb {:?}; no write for {:?}; \
+             last writer back {:?} after the promotion",
+            self.good, self.lost, self.errors, self.longest, self.outage, self.gap
+        );
+    }
+}
