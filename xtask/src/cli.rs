@@ -2,19 +2,25 @@
 
 use std::process::ExitCode;
 
-use crate::command::{backend, ci, measure, plant, step, test};
+use crate::command::suite::Effort;
+use crate::command::{backend, ci, faults, measure, plant, step, test};
 use crate::{Error, Result};
 
 /// The subcommands, as they are typed.
-pub const SUBCOMMANDS: [&str; 4] = ["test", "measure", "ci", "plant"];
+pub const SUBCOMMANDS: [&str; 5] = ["test", "measure", "faults", "ci", "plant"];
 
 const HELP: &str = "\
 cargo xtask test [--only memory,redis]
     The whole suite against real servers, documentation examples included. Starts the servers itself.
     Of the tests that need a server, --only runs those on the named backends; what does not run is listed.
+    The backends: memory, redis, sentinel, cluster, memcached, postgres, mariadb.
 
 cargo xtask measure [--only memory,redis]
     The tests that measure, in a release build, one after the other.
+
+cargo xtask faults [--only redis,postgres] [--long]
+    The fault runs at length, minutes each, one after the other, on servers of their own. The suite has their
+    short versions. --long takes many times as long.
 
 cargo xtask ci
     Format, lints, documentation, each crate built alone, then the test command of README.md.
@@ -47,6 +53,11 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     match subcommand {
         "test" => test::run(&only(&options)?),
         "measure" => measure::run(&only(&options)?),
+        "faults" => {
+            let long = options.contains(&"--long");
+            let others: Vec<&str> = options.into_iter().filter(|option| *option != "--long").collect();
+            faults::run(&only(&others)?, if long { Effort::Long } else { Effort::Full })
+        }
         "ci" => match options.first() {
             None => ci::run(),
             Some(option) => Err(Error::new(format!("ci takes no option, found {option}"))),
@@ -78,6 +89,9 @@ mod tests {
 
     #[test]
     fn every_subcommand_is_in_the_help_and_is_known() {
+        for backend in Backend::ALL {
+            assert!(super::HELP.contains(backend.name()), "{}", backend.name());
+        }
         for subcommand in SUBCOMMANDS {
             assert!(super::HELP.contains(&format!("cargo xtask {subcommand}")), "{subcommand}");
             assert!(run(&[subcommand.to_owned(), "--help".to_owned()]).is_ok());

@@ -3,10 +3,11 @@
 pub(crate) mod backend;
 pub(crate) mod ci;
 mod executable;
+pub(crate) mod faults;
 pub(crate) mod measure;
 pub(crate) mod plant;
 mod servers;
 pub(crate) mod step;
-mod suite;
+pub(crate) mod suite;
 mod tally;
 pub(crate) mod test;

@@ -30,8 +30,17 @@ pub(crate) enum Profile {
 impl Executable {
     /// Builds all of the workspace's.
     pub(crate) fn build(root: &Path, profile: Profile) -> Result<Vec<Self>> {
+        Self::build_those(root, profile, &["--workspace"])
+    }
+
+    /// Builds those of one package.
+    pub(crate) fn build_package(root: &Path, profile: Profile, package: &str) -> Result<Vec<Self>> {
+        Self::build_those(root, profile, &["--package", package])
+    }
+
+    fn build_those(root: &Path, profile: Profile, which: &[&str]) -> Result<Vec<Self>> {
         let mut command = step::cargo();
-        command.current_dir(root).args(["test", "--workspace", "--all-features", "--no-run"]);
+        command.current_dir(root).arg("test").args(which).args(["--all-features", "--no-run"]);
         if profile == Profile::Release {
             command.arg("--release");
         }

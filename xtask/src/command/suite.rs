@@ -17,10 +17,40 @@ mod tests;
 const DEADLINE: Duration = Duration::from_secs(20 * 60);
 /// What the names of tests that measure begin with.
 const MEASURE: &str = "measure_";
+/// How the reasons of fault runs begin.
+const FAULTS: &str = "faults ";
+/// Tells fault runs that there is time.
+const LONG: &str = "CLOAKROOM_FAULTS_LONG";
 /// How the reasons of ignored tests begin that run where everything is at hand.
 const RUNS_HERE: [&str; 2] = ["needs ", "takes "];
 /// How the reason of a test begins that no machine and no patience would make run.
 const INAPPLICABLE: &str = "does not apply: ";
+
+/// How much time the fault runs get.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Effort {
+    /// Minutes each.
+    Full,
+    /// Many times that.
+    Long,
+}
+
+impl Effort {
+    /// How long one run may take; it should end long before.
+    const fn deadline(self) -> Duration {
+        match self {
+            Self::Full => Duration::from_secs(60 * 60),
+            Self::Long => Duration::from_secs(12 * 60 * 60),
+        }
+    }
+
+    fn tell(self, command: &mut Command) {
+        match self {
+            Self::Full => command.env_remove(LONG),
+            Self::Long => command.env(LONG, "1"),
+        };
+    }
+}
 
 /// A whole run: the count so far, and what was left out.
 #[derive(Debug)]
@@ -52,7 +82,7 @@ impl<'a> Suite<'a> {
     /// Runs the tests that a program does not ignore, then those that it ignores for want of a server or of patience.
     pub(crate) fn test(&mut self, executable: &Executable) -> Result<()> {
         step::say(&format!("\n{}", executable.label));
-        let ignored = self.run(&executable.label, executable.command(&[]))?;
+        let ignored = self.run(&executable.label, executable.command(&[]), DEADLINE)?;
         let (wanted, left_out) = sort(&executable.label, ignored, self.backends);
         self.left_out.extend(left_out);
         if wanted.is_empty() {
@@ -61,7 +91,7 @@ impl<'a> Suite<'a> {
         let mut command = executable.command(&["--ignored", "--exact", "--show-output"]);
         // Planted faults panic by design: their places are enough among the figures.
         command.args(&wanted).env("RUST_BACKTRACE", "0");
-        self.run_exactly(&executable.label, command, wanted.len())
+        self.run_exactly(&executable.label, command, wanted.len(), DEADLINE)
     }
 
     /// Runs only the tests of a program that measure, one after the other, and shows what they print.
@@ -78,14 +108,42 @@ impl<'a> Suite<'a> {
         step::say(&format!("\n{}", executable.label));
         let mut command = executable.command(&["--ignored", "--exact", "--nocapture", "--test-threads=1"]);
         command.args(&wanted);
-        self.run_exactly(&executable.label, command, wanted.len())
+        self.run_exactly(&executable.label, command, wanted.len(), DEADLINE)
+    }
+
+    /// Runs the fault runs of a program, each by itself, and shows what they print.
+    pub(crate) fn faults(&mut self, executable: &Executable, effort: Effort) -> Result<()> {
+        let list = step::output(executable.command(&["--list", "--ignored", "--format", "terse"]))?;
+        let names: Vec<&str> = list.lines().filter_map(|line| line.strip_suffix(": test")).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        // Nothing runs, since all of them are ignored; but each says why, and the reason decides.
+        let mut command = executable.command(&["--exact"]);
+        command.args(&names);
+        let (label, mut tally) = (&executable.label, Tally::default());
+        step::follow(command, effort.deadline(), |line| tally.read(line))?;
+        for name in fault_runs(tally.ignored, self.backends) {
+            step::say(&format!("\n{label}: {name}"));
+            let mut command =
+                executable.command(&["--ignored", "--exact", "--nocapture", "--test-threads=1"]);
+            command.arg(&name);
+            effort.tell(&mut command);
+            let (failed, named) = (self.tally.failed, self.tally.failures.len());
+            self.run_exactly(&format!("{label}: {name}"), command, 1, effort.deadline())?;
+            // What it prints may stand in the line that would say so.
+            if self.tally.failed > failed && self.tally.failures.len() == named {
+                self.tally.failures.push(format!("{label}: {name}"));
+            }
+        }
+        Ok(())
     }
 
     /// Runs the examples of the documentation.
     pub(crate) fn examples(&mut self, command: Command) -> Result<()> {
         let label = "documentation examples";
         step::say(&format!("\n{label}"));
-        let ignored = self.run(label, command)?;
+        let ignored = self.run(label, command, DEADLINE)?;
         let unwanted =
             ignored.into_iter().map(|Ignored { name, reason }| LeftOut { test: name, why: reason });
         self.left_out.extend(unwanted);
@@ -115,9 +173,15 @@ impl<'a> Suite<'a> {
     }
 
     /// Runs a program in which exactly so many tests must run.
-    fn run_exactly(&mut self, label: &str, command: Command, wanted: usize) -> Result<()> {
+    fn run_exactly(
+        &mut self,
+        label: &str,
+        command: Command,
+        wanted: usize,
+        deadline: Duration,
+    ) -> Result<()> {
         let before = self.tally.passed + self.tally.failed;
-        self.run(label, command)?;
+        self.run(label, command, deadline)?;
         let ran = self.tally.passed + self.tally.failed - before;
         if ran != wanted as u64 {
             self.fail(format!("{label}: {wanted} tests were asked for, {ran} ran"));
@@ -126,10 +190,10 @@ impl<'a> Suite<'a> {
     }
 
     /// Runs a program and counts; returns what it ignored.
-    fn run(&mut self, label: &str, mut command: Command) -> Result<Vec<Ignored>> {
+    fn run(&mut self, label: &str, mut command: Command, deadline: Duration) -> Result<Vec<Ignored>> {
         self.servers.tell(&mut command);
         let mut tally = Tally::default();
-        let status = step::stream(command, DEADLINE, |line| tally.read(line))?;
+        let status = step::stream(command, deadline, |line| tally.read(line))?;
         if tally.results == 0 || (!status.success() && tally.failed == 0) {
             self.fail(format!("{label}: ended with {status} without saying which test failed"));
         }
@@ -164,6 +228,13 @@ fn sort(label: &str, ignored: Vec<Ignored>, backends: &[Backend]) -> (Vec<String
         left_out.push(LeftOut { test: format!("{label}: {name}"), why });
     }
     (wanted, left_out)
+}
+
+/// The names of the tests whose reasons say that they are fault runs of these backends.
+fn fault_runs(ignored: Vec<Ignored>, backends: &[Backend]) -> Vec<String> {
+    let wanted = |reason: &str| Backend::named_in(reason).iter().all(|backend| backends.contains(backend));
+    let runs = ignored.into_iter().filter(|test| test.reason.starts_with(FAULTS) && wanted(&test.reason));
+    runs.map(|test| test.name).collect()
 }
 
 fn measures(test: &str) -> bool {

@@ -54,6 +54,7 @@ fn ignored_tests_without_a_known_reason_are_found() {
         #[ignore = \"measures logins\"]\nfn measure_a() {}\n#[ignore = \"needs redis\"]\nasync fn c() {}\n";
     assert_eq!(in_file(it, good, check), 0);
     assert_eq!(in_file(it, "#[ignore = \"takes a minute\"]\nfn a() {}\n", check), 0);
+    assert_eq!(in_file(it, "#[ignore = \"faults redis: run it\"]\nfn a() {}\n", check), 0);
     // Only a list of tests says what does not apply, and hands the reason on.
     assert_eq!(in_file(it, "#[ignore = $why]\nfn a() {}\n", check), 0);
     assert_eq!(in_file(it, "#[ignore = \"does not apply: it is hard\"]\nfn a() {}\n", check), 1);

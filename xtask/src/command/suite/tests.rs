@@ -5,7 +5,7 @@ use std::process::Command;
 use super::super::backend::Backend;
 use super::super::servers::Servers;
 use super::super::tally::Ignored;
-use super::{Suite, closing_line, sort};
+use super::{DEADLINE, Effort, LONG, Suite, closing_line, fault_runs, sort};
 
 fn ignored(name: &str, reason: &str) -> Ignored {
     Ignored { name: name.to_owned(), reason: reason.to_owned() }
@@ -53,6 +53,35 @@ fn what_does_not_apply_is_not_skipped() {
     assert_eq!(inapplicable, [true, false]);
 }
 
+#[test]
+fn fault_runs_are_known_by_their_reason_and_their_backends() {
+    let ignored = || {
+        vec![
+            ignored("short", "needs redis: run `cargo xtask test`"),
+            ignored("redis_at_length", "faults redis: run `cargo xtask faults`"),
+            ignored("twins_at_length", "faults redis and postgres: run `cargo xtask faults`"),
+        ]
+    };
+    assert_eq!(fault_runs(ignored(), &Backend::ALL), ["redis_at_length", "twins_at_length"]);
+    assert_eq!(fault_runs(ignored(), &[Backend::Redis]), ["redis_at_length"]);
+    assert!(fault_runs(ignored(), &[Backend::Memory]).is_empty());
+    let (wanted, left_out) = sort("a", ignored(), &Backend::ALL);
+    assert_eq!((wanted.len(), left_out.len()), (1, 2), "the suite leaves them to `cargo xtask faults`");
+}
+
+#[test]
+fn only_long_runs_are_told_that_there_is_time() {
+    let told = |effort: Effort| {
+        let mut command = program("");
+        command.env(LONG, "from outside");
+        effort.tell(&mut command);
+        let mut set = command.get_envs().filter(|(name, _)| *name == LONG);
+        set.next().and_then(|(_, value)| value.map(std::ffi::OsStr::to_owned))
+    };
+    assert_eq!(told(Effort::Full), None);
+    assert_eq!(told(Effort::Long), Some("1".into()));
+}
+
 /// A program that prints and ends like a test program.
 fn program(script: &str) -> Command {
     let mut command = Command::new("/bin/sh");
@@ -65,8 +94,8 @@ fn counted(scripts: &[(&str, Option<usize>)]) -> (u64, u64) {
     let mut suite = Suite::new(&[], &servers);
     for (script, exactly) in scripts {
         match exactly {
-            Some(wanted) => suite.run_exactly("a", program(script), *wanted).unwrap(),
-            None => drop(suite.run("a", program(script)).unwrap()),
+            Some(wanted) => suite.run_exactly("a", program(script), *wanted, DEADLINE).unwrap(),
+            None => drop(suite.run("a", program(script), DEADLINE).unwrap()),
         }
     }
     (suite.tally.passed, suite.tally.failed)
