@@ -57,7 +57,7 @@ pub(crate) enum Loss {
     Fatal,
 }
 
-/// When a connection last broke: others that were idle at that time are asked before they are used.
+/// When a connection last broke, or stayed silent: others that were idle at that time are asked before they are used.
 struct Trouble {
     origin: Instant,
     /// In milliseconds after the origin.
@@ -206,7 +206,7 @@ impl<D: Dialect> Link<D> {
             Ok(Err(error)) => Failure::broken(&error),
             Err(_) => Failure::Late,
         };
-        if matches!(failure, Failure::Lost(_)) {
+        if matches!(failure, Failure::Lost(_) | Failure::Late) {
             self.trouble.note();
         }
         if failure.spoils_the_connection() && self.loss == Loss::Replaced {

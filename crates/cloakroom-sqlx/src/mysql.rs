@@ -2,6 +2,7 @@
 
 mod meaning;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ impl Speak for MySql {
             delete: words.delete().into(),
             sweep: Sweeping {
                 find: Some(find.into()),
-                remove: format!("DELETE FROM {table} WHERE id IN ").into(),
+                remove: format!("DELETE FROM {table} WHERE id = ").into(),
                 batch: 0,
             },
         }
@@ -156,21 +157,23 @@ impl Speak for MySql {
             // Else the gaps between the rows that are found are locked as well, and with them new sessions.
             connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
             let mut transaction = connection.begin().await?;
-            // All that is in the texts is of ours, or a checked name.
+            // All that is in the texts is of ours, a checked name, or bytes as digits.
             let find = sqlx::query(AssertSqlSafe(Arc::clone(find))).bind(step.batch);
             let found = transaction.fetch_all(find).await?;
             if found.is_empty() {
                 transaction.commit().await?;
                 return Ok(0);
             }
-            // By their keys, in the order in which verbs take locks, and not by an index that they take later.
-            let marks = vec!["?"; found.len()].join(", ");
-            let text = format!("{}({marks})", step.remove);
-            let mut remove = sqlx::query(AssertSqlSafe(text)).persistent(false);
+            // One by one, in one go: of a list of keys the server may make a walk over all rows, and wait there for
+            // those that somebody else holds.
+            let mut text = String::new();
             for row in &found {
-                remove = remove.bind(row.try_get::<Vec<u8>, _>(0)?);
+                let id: Vec<u8> = row.try_get(0)?;
+                let _ = write!(text, "{}x'", step.remove);
+                id.iter().for_each(|byte| drop(write!(text, "{byte:02x}")));
+                text.push_str("';");
             }
-            let removed = transaction.execute(remove).await?.rows_affected();
+            let removed = transaction.execute(sqlx::raw_sql(AssertSqlSafe(text))).await?.rows_affected();
             transaction.commit().await?;
             Ok(removed)
         })

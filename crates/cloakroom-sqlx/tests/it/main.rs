@@ -9,10 +9,15 @@
     reason = "the helpers of tests fail as tests do"
 )]
 
+mod contention;
 mod cost;
 mod laws;
+mod lost;
 mod machine;
+mod migrate;
 mod outage;
+mod proxy;
 mod sample;
 mod scratch;
 mod shared;
+mod sweep;

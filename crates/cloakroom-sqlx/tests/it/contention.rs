@@ -1,0 +1,163 @@
+//! Statements that collide: they are tried again, within bounds, and nobody notices.
+
+use std::time::Duration;
+
+use cloakroom_core::{Created, Freshness, Record, Replaced, Store as _, StoreErrorKind, Touched};
+use cloakroom_sqlx::{MysqlStore, PostgresStore, SqlStore, SqliteStore};
+use sqlx::{Connection as _, Executor as _, MySqlConnection, SqliteConnection};
+use xtask::server::{MariadbServer, PostgresServer};
+
+use crate::machine::Machine as _;
+use crate::sample::{self, MINUTE};
+use crate::scratch::Scratch;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: run `cargo xtask test`"]
+async fn serialization_failures_are_tried_again() {
+    let server = PostgresServer::start().expect("a server");
+    server.run("ALTER ROLE app SET default_transaction_isolation = 'serializable'");
+    let store = PostgresStore::connect(&server.url()).await.expect("a server");
+    let key = sample::key();
+    let zero = Record::new(vec![0], sample::version(), MINUTE);
+    assert_eq!(store.create(&key, &zero).await.expect("an answer"), Created::Created);
+    let rolled_back = || -> u64 {
+        let number = server.run("SELECT xact_rollback FROM pg_stat_database WHERE datname = 'app'");
+        number.trim().parse().expect("a number")
+    };
+    let before = rolled_back();
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for _ in 0..10 {
+                    loop {
+                        let found = store.load(&key, Freshness::Latest).await.expect("no error").expect("a record");
+                        let next = Record::new(vec![found.payload[0] + 1], sample::version(), MINUTE);
+                        match store.replace(&key, found.version, &next).await.expect("no error") {
+                            Replaced::Replaced => break,
+                            Replaced::Conflict => {}
+                            Replaced::Missing => panic!("missing"),
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("no error");
+    }
+    let found = store.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
+    assert_eq!(found.payload, [80]);
+    // The server tells its statistics after a while.
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while rolled_back() == before {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await
+    .expect("some statements were rolled back");
+    println!("{} rolled back", rolled_back() - before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs mariadb: run `cargo xtask test`"]
+async fn deadlocks_are_tried_again() {
+    let server = MariadbServer::start().expect("a server");
+    let store = MysqlStore::connect(&server.url()).await.expect("a server");
+    for _ in 0..5 {
+        let key = sample::key();
+        let mut rival = MySqlConnection::connect(&server.url()).await.expect("a connection");
+        rival.execute("BEGIN").await.expect("a transaction");
+        sqlx::query("INSERT INTO cloakroom_sessions VALUES (?, 1, 9000000000000000, NULL, '')")
+            .bind(key.as_bytes().as_slice())
+            .execute(&mut rival)
+            .await
+            .expect("a row");
+        // Both wait for a look at the row; when it goes, both may look, and neither may write.
+        let crowd: Vec<_> = (0..2)
+            .map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move { store.create(&key, &sample::record()).await.expect("no error") })
+            })
+            .collect();
+        let waiting = || server.status("Innodb_row_lock_current_waits").expect("a number") >= 2;
+        while !tokio::task::block_in_place(waiting) {}
+        rival.execute("ROLLBACK").await.expect("the end");
+        let mut created = 0;
+        for one in crowd {
+            created += u32::from(one.await.expect("no error") == Created::Created);
+        }
+        assert_eq!(created, 1);
+    }
+    let deadlocks = server.status("Innodb_deadlocks").expect("a number");
+    println!("{deadlocks} deadlocks");
+    assert!(deadlocks > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs mariadb: run `cargo xtask test`"]
+async fn lock_that_takes_too_long_is_waited_for_again() {
+    let arguments = ["--innodb-lock-wait-timeout=1"];
+    let server = MariadbServer::builder().with_arguments(arguments).start().expect("a server");
+    let url = format!("{}?timeout=8s", server.url());
+    let store = MysqlStore::connect(&url).await.expect("a server");
+    let (key, record) = (sample::key(), sample::record());
+    assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+    let mut rival = MySqlConnection::connect(&server.url()).await.expect("a connection");
+    rival.execute("BEGIN").await.expect("a transaction");
+    rival.execute("SELECT * FROM cloakroom_sessions FOR UPDATE").await.expect("a lock");
+    let (toucher, version) = (store.clone(), record.version);
+    let touch = tokio::spawn(async move { toucher.touch(&key, version, MINUTE * 2).await });
+    // A look waits for nobody.
+    assert!(store.load(&key, Freshness::Latest).await.expect("an answer").is_some());
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    rival.execute("ROLLBACK").await.expect("the end");
+    assert_eq!(touch.await.expect("an end").expect("no error"), Touched::Touched);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn locked_file_is_waited_for_and_then_unavailable() {
+    let scratch = Scratch::new();
+    let store = SqliteStore::builder(&scratch.url())
+        .with_timeout(Duration::from_millis(600))
+        .connect()
+        .await
+        .expect("a file");
+    let (key, record) = (sample::key(), sample::record());
+    assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+    let mut rival = SqliteConnection::connect(&scratch.url()).await.expect("the file");
+    rival.execute("BEGIN IMMEDIATE").await.expect("the lock");
+    let error = store.touch(&key, record.version, MINUTE * 2).await.expect_err("a lock");
+    assert!(matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Timeout), "{error:?}");
+    assert!(store.load(&key, Freshness::Latest).await.expect("readers do not wait").is_some());
+    let (toucher, version) = (store.clone(), record.version);
+    let touch = tokio::spawn(async move { toucher.touch(&key, version, MINUTE * 2).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    rival.execute("ROLLBACK").await.expect("the end");
+    assert_eq!(touch.await.expect("an end").expect("no error"), Touched::Touched);
+}
+
+/// Two stores on one file, as two processes have: the lock of the file is all that they share.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_of_one_file_do_not_turn_each_other_away() {
+    let scratch = Scratch::new();
+    let (one, other) = (connect(&scratch).await, connect(&scratch).await);
+    let tasks: Vec<_> = (0..32)
+        .map(|number| {
+            let store = if number % 2 == 0 { one.clone() } else { other.clone() };
+            tokio::spawn(async move {
+                for _ in 0..10 {
+                    let created = store.create(&sample::key(), &sample::record()).await;
+                    assert_eq!(created.expect("no error"), Created::Created);
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("no error");
+    }
+}
+
+async fn connect(scratch: &Scratch) -> SqliteStore {
+    SqlStore::connect(&format!("{}?timeout=20s", scratch.url())).await.expect("a file")
+}

@@ -1,0 +1,130 @@
+//! Replies that are lost on their way, and connections that somebody in between has forgotten.
+
+use std::time::{Duration, Instant};
+
+use cloakroom_core::{Created, Deleted, Freshness, Replaced, Store as _, StoreErrorKind, Touched};
+use cloakroom_sqlx::SqlStore;
+
+use crate::machine::{Machine, on_both_servers};
+use crate::proxy::Proxy;
+use crate::sample::{self, MINUTE};
+
+on_both_servers! {
+    verb_whose_reply_is_cut_at_any_byte_finds_its_own_write
+    write_of_another_after_a_lost_reply_is_ambiguous
+    forgotten_connections_cost_one_deadline
+}
+
+/// More than the reply to any of these verbs.
+const REPLY: usize = 240;
+
+struct Wired<M: Machine> {
+    server: M,
+    proxy: Proxy,
+    store: SqlStore<M::Dialect>,
+}
+
+impl<M: Machine> Wired<M> {
+    async fn new(timeout: Duration, connections: u32) -> Self {
+        let server = M::begin();
+        let proxy = Proxy::start(server.port()).await;
+        let store = SqlStore::builder(&server.address_by(proxy.port()))
+            .with_max_connections(connections)
+            .with_timeout(timeout)
+            .connect()
+            .await
+            .expect("the server");
+        Self { server, proxy, store }
+    }
+
+    /// Waits until the connection is back in the pool, so that the next reply is that to the next verb.
+    async fn settle(&self) {
+        while !format!("{:?}", self.store).contains("1 of 1 connections idle") {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+async fn verb_whose_reply_is_cut_at_any_byte_finds_its_own_write<M: Machine>() {
+    let wired = Wired::<M>::new(Duration::from_secs(5), 1).await;
+    let store = &wired.store;
+    for cut in (0..REPLY).step_by(3) {
+        let (key, first, second) = (sample::key(), sample::record(), sample::record());
+        // Each on a connection that knows the statement already.
+        let _ = store.delete(&sample::key()).await.expect("an answer");
+        wired.settle().await;
+        wired.proxy.cut_after(cut);
+        assert_eq!(store.create(&key, &first).await.expect("its own"), Created::Created, "{cut}");
+        let found = store.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
+        assert_eq!(found.payload, first.payload);
+        wired.settle().await;
+        wired.proxy.cut_after(cut);
+        let found = store.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
+        assert_eq!(found.payload, first.payload, "{cut}");
+        let touched = store.touch(&key, first.version, MINUTE * 2).await.expect("an answer");
+        assert_eq!(touched, Touched::Touched);
+        wired.settle().await;
+        wired.proxy.cut_after(cut);
+        let replaced = store.replace(&key, first.version, &second).await.expect("its own");
+        assert_eq!(replaced, Replaced::Replaced, "{cut}");
+        wired.settle().await;
+        wired.proxy.cut_after(cut);
+        assert_eq!(store.delete(&key).await.expect("its own"), Deleted::Deleted, "{cut}");
+        assert_eq!(store.load(&key, Freshness::Latest).await.expect("an answer"), None);
+    }
+    let dials = wired.proxy.connections();
+    println!("{dials} connections");
+    assert!(dials > REPLY / 3 * 2, "{dials} connections");
+}
+
+async fn write_of_another_after_a_lost_reply_is_ambiguous<M: Machine>() {
+    let wired = Wired::<M>::new(Duration::from_secs(5), 1).await;
+    let other = SqlStore::<M::Dialect>::connect(&wired.server.address()).await.expect("the server");
+    let (key, first, second, third) = (sample::key(), sample::record(), sample::record(), sample::record());
+    assert_eq!(wired.store.create(&key, &first).await.expect("an answer"), Created::Created);
+    let missing = wired.store.replace(&sample::key(), first.version, &second).await.expect("an answer");
+    assert_eq!(missing, Replaced::Missing);
+    wired.settle().await;
+    // The reply is lost, and the way back is barred until somebody else has written.
+    wired.proxy.bar(true);
+    wired.proxy.cut_after(0);
+    let (store, late, version) = (wired.store.clone(), second.clone(), first.version);
+    let writer = tokio::spawn(async move { store.replace(&key, version, &late).await });
+    while wired.proxy.is_set() {
+        tokio::task::yield_now().await;
+    }
+    let replaced = other.replace(&key, second.version, &third).await.expect("an answer");
+    assert_eq!(replaced, Replaced::Replaced);
+    wired.proxy.bar(false);
+    let error = writer.await.expect("an end").expect_err("somebody else's record");
+    assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
+    let found = other.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
+    assert_eq!(found.version, third.version);
+}
+
+async fn forgotten_connections_cost_one_deadline<M: Machine>() {
+    let timeout = Duration::from_millis(1200);
+    let wired = Wired::<M>::new(timeout, 8).await;
+    let store = &wired.store;
+    let crowd: Vec<_> = (0..32)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.load(&sample::key(), Freshness::Latest).await.is_ok() })
+        })
+        .collect();
+    for one in crowd {
+        assert!(one.await.expect("an answer"));
+    }
+    wired.proxy.freeze();
+    let start = Instant::now();
+    let error = store.load(&sample::key(), Freshness::Latest).await.expect_err("nobody answers");
+    assert_eq!(error.kind(), StoreErrorKind::Timeout);
+    assert!(start.elapsed() < timeout + Duration::from_millis(200), "{:?}", start.elapsed());
+    // The others that the pool has are as dead, and nobody else has to find out.
+    for _ in 0..8 {
+        let start = Instant::now();
+        let found = store.load(&sample::key(), Freshness::Latest).await.expect("an answer");
+        assert_eq!(found, None);
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    }
+}
