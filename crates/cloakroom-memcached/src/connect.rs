@@ -94,7 +94,7 @@ impl MemcachedStoreBuilder {
     /// As [`MemcachedStore::connect`].
     pub async fn connect(self) -> Result<MemcachedStore, Error> {
         let (store, max_item_size, connect_timeout) = self.open()?;
-        for node in store.nodes() {
+        for node in store.servers() {
             let errand = Errand::new(connect_timeout);
             let facts = match node.facts(Lifetime::of(Duration::MAX), &errand).await {
                 Ok(facts) => facts,
@@ -140,9 +140,8 @@ impl MemcachedStoreBuilder {
             Some(bytes) => ItemSize::new(bytes)?,
             None => target.max_item_size,
         };
-        let pools =
-            target.servers.into_iter().map(|server| Pool::new(server, max_connections, connect_timeout));
-        let store = MemcachedStore::new(pools.map(Node::new).collect(), prefix, timeout, max_item_size);
+        let node = |server| Node::new(Pool::new(server, max_connections, connect_timeout));
+        let store = MemcachedStore::new(target.servers.map(node), prefix, timeout, max_item_size);
         Ok((store, max_item_size, connect_timeout))
     }
 }

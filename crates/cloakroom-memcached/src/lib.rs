@@ -15,6 +15,7 @@ mod pool;
 mod prefix;
 mod request;
 mod router;
+mod servers;
 mod store;
 mod stored;
 mod target;

@@ -1,6 +1,6 @@
 //! Which server keeps a key: rendezvous hashing, the same in every process, release and build.
 //!
-//! Each server gives each key a score, and the highest keeps it. The score is `mix(k ^ mix(f))`:
+//! Each server gives each key a score, and the one that gives the highest keeps it. The score is `mix(k ^ mix(f))`:
 //!
 //! - `k`, the first 8 bytes of the [`StoreKey`], big-endian. They are a digest, and so spread evenly.
 //! - `f`, the 64-bit FNV-1a of the server's name as the URL gives it, `host:port`.
@@ -22,17 +22,12 @@ impl Seed {
         Self(mix(fnv(address.to_string().as_bytes())))
     }
 
-    fn score(self, key: u64) -> u64 {
+    /// The score that the server gives a key.
+    pub(crate) fn score(self, key: &StoreKey) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = *key.as_bytes();
+        let key = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
         mix(key ^ self.0)
     }
-}
-
-/// The one of `servers` that keeps `key`; `None` only where there is none. Different names can only draw where
-/// their seeds are the same, and then the first wins.
-pub(crate) fn choose<'a, S>(key: &StoreKey, servers: &'a [S], seed: impl Fn(&S) -> Seed) -> Option<&'a S> {
-    let [a, b, c, d, e, f, g, h, ..] = *key.as_bytes();
-    let key = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-    servers.iter().rev().max_by_key(|server| seed(server).score(key))
 }
 
 fn fnv(bytes: &[u8]) -> u64 {

@@ -20,7 +20,7 @@ use crate::lifetime::Lifetime;
 use crate::node::Node;
 use crate::prefix::Prefix;
 use crate::request::{Found, Request, Written};
-use crate::router;
+use crate::servers::Servers;
 use crate::stored::{self, Stored};
 
 /// Keeps sessions in one or many Memcached servers.
@@ -49,7 +49,7 @@ use crate::stored::{self, Stored};
 /// ```
 #[derive(Clone)]
 pub struct MemcachedStore {
-    nodes: Arc<[Arc<Node>]>,
+    servers: Arc<Servers<Arc<Node>>>,
     prefix: Prefix,
     timeout: Duration,
     max_item_size: ItemSize,
@@ -142,23 +142,22 @@ impl MemcachedStore {
     }
 
     pub(crate) fn new(
-        nodes: Vec<Arc<Node>>,
+        servers: Servers<Arc<Node>>,
         prefix: Prefix,
         timeout: Duration,
         max_item_size: ItemSize,
     ) -> Self {
-        Self { nodes: nodes.into(), prefix, timeout, max_item_size }
+        Self { servers: Arc::new(servers), prefix, timeout, max_item_size }
     }
 
-    pub(crate) fn nodes(&self) -> &[Arc<Node>] {
-        &self.nodes
+    pub(crate) fn servers(&self) -> impl Iterator<Item = &Arc<Node>> {
+        self.servers.iter()
     }
 
     /// A verb on a key: the item's name, the server that keeps it, and the deadline.
-    fn begin(&self, key: &StoreKey) -> Result<Verb<'_>, StoreError> {
-        let node = router::choose(key, &self.nodes, |node| node.seed());
-        let node = node.ok_or_else(|| error::corrupt("the store has no server"))?;
-        Ok(Verb { node, name: self.prefix.name(key), errand: Errand::new(self.timeout) })
+    fn begin(&self, key: &StoreKey) -> Verb<'_> {
+        let node = self.servers.keeper(key, |node| node.seed());
+        Verb { node, name: self.prefix.name(key), errand: Errand::new(self.timeout) }
     }
 
     /// What is known of the server that a payload goes to, if the payload fits into an item.
@@ -221,7 +220,7 @@ impl Item {
 #[async_trait]
 impl Store for MemcachedStore {
     async fn load(&self, key: &StoreKey, _freshness: Freshness) -> Result<Option<Record>, StoreError> {
-        let Some(found) = self.begin(key)?.look().await? else { return Ok(None) };
+        let Some(found) = self.begin(key).look().await? else { return Ok(None) };
         match stored::parse(found.value) {
             Some(Stored { version, lifetime, payload }) => {
                 Ok(Some(Record::new(payload, version, lifetime.left(found.ticks))))
@@ -231,7 +230,7 @@ impl Store for MemcachedStore {
     }
 
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
-        let mut verb = self.begin(key)?;
+        let mut verb = self.begin(key);
         let lifetime = Lifetime::of(record.ttl);
         let mut facts = self.admit(&verb, &record.payload, lifetime).await?;
         let item = Item::new(record.version, lifetime, &record.payload);
@@ -254,7 +253,7 @@ impl Store for MemcachedStore {
         expected: Version,
         record: &Record,
     ) -> Result<Replaced, StoreError> {
-        let mut verb = self.begin(key)?;
+        let mut verb = self.begin(key);
         let lifetime = Lifetime::of(record.ttl);
         let mut facts = self.admit(&verb, &record.payload, lifetime).await?;
         let item = Item::new(record.version, lifetime, &record.payload);
@@ -280,7 +279,7 @@ impl Store for MemcachedStore {
     }
 
     async fn touch(&self, key: &StoreKey, expected: Version, ttl: Duration) -> Result<Touched, StoreError> {
-        let mut verb = self.begin(key)?;
+        let mut verb = self.begin(key);
         let lifetime = Lifetime::of(ttl);
         loop {
             let Some(found) = verb.look().await? else { return Ok(Touched::Missing) };
@@ -303,7 +302,7 @@ impl Store for MemcachedStore {
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<Deleted, StoreError> {
-        let mut verb = self.begin(key)?;
+        let mut verb = self.begin(key);
         let reply = verb.node.ask(Request::delete(&verb.name)?, &mut verb.errand).await?;
         match (reply.deleted()?, verb.errand.doubt()) {
             (false, Doubt::None) => Ok(Deleted::Missing),
@@ -321,7 +320,7 @@ impl fmt::Debug for MemcachedStore {
         f.debug_struct("MemcachedStore")
             .field("prefix", &self.prefix())
             .field("timeout", &self.timeout)
-            .field("servers", &self.nodes)
+            .field("servers", &self.servers().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }

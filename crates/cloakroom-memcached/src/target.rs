@@ -9,11 +9,12 @@ use crate::address::Address;
 use crate::item_size::ItemSize;
 use crate::pool::MaxConnections;
 use crate::prefix::Prefix;
+use crate::servers::Servers;
 
 /// Everything that a URL can say.
 pub(crate) struct Target {
-    /// At least one, and each once.
-    pub(crate) servers: Vec<Address>,
+    /// Each of them once.
+    pub(crate) servers: Servers<Address>,
     pub(crate) prefix: Prefix,
     pub(crate) timeout: Duration,
     pub(crate) connect_timeout: Duration,
@@ -82,16 +83,18 @@ impl Target {
 }
 
 /// The servers in the order of the URL, which decides nothing.
-fn servers(text: &str) -> Result<Vec<Address>, Error> {
-    let mut servers = Vec::new();
-    for one in text.split(',') {
-        let address = Address::parse(one)?;
-        if servers.contains(&address) {
+fn servers(text: &str) -> Result<Servers<Address>, Error> {
+    let (first, others) = text.split_once(',').map_or((text, None), |(first, others)| (first, Some(others)));
+    let first = Address::parse(first)?;
+    let mut more = Vec::new();
+    for other in others.into_iter().flat_map(|others| others.split(',')) {
+        let other = Address::parse(other)?;
+        if other == first || more.contains(&other) {
             return Err(misconfigured("the Memcached URL names a server twice"));
         }
-        servers.push(address);
+        more.push(other);
     }
-    Ok(servers)
+    Ok(Servers::new(first, more))
 }
 
 fn duration(text: &str) -> Result<Duration, Error> {

@@ -1,20 +1,16 @@
 use cloakroom_core::StoreKey;
 
-use super::{Seed, choose};
+use super::Seed;
 use crate::address::Address;
+use crate::servers::Servers;
 
-fn servers(names: &[&str]) -> Vec<(String, Seed)> {
-    names
-        .iter()
-        .map(|name| {
-            let address = Address::parse(name).expect(name);
-            (address.to_string(), Seed::of(&address))
-        })
-        .collect()
+fn servers(names: &[&str]) -> Servers<Address> {
+    let mut servers = names.iter().map(|name| Address::parse(name).expect(name));
+    Servers::new(servers.next().expect("a server"), servers.collect())
 }
 
-fn chosen(key: &StoreKey, servers: &[(String, Seed)]) -> String {
-    choose(key, servers, |(_, seed)| *seed).expect("a server").0.clone()
+fn chosen(key: &StoreKey, servers: &Servers<Address>) -> String {
+    servers.keeper(key, Seed::of).to_string()
 }
 
 /// Keys as they come: digests, spread evenly.

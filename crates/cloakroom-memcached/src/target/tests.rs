@@ -21,7 +21,7 @@ fn servers_are_read() {
 #[test]
 fn resolver_is_asked_for_a_bare_address() {
     let target = parse("memcache://[::1]:7000").expect("a URL");
-    let server = target.servers.first().expect("a server");
+    let server = target.servers.iter().next().expect("a server");
     assert_eq!((server.host().as_str(), server.port()), ("::1", 7000));
 }
 
