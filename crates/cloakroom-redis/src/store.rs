@@ -1,4 +1,4 @@
-//! Sessions in one Redis or Valkey server.
+//! Sessions in Redis or Valkey.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,9 +20,10 @@ use crate::request::{Replies, Request};
 use crate::script::{Atomic, REPLACE, STAMP, TOUCH};
 use crate::stored;
 
-/// Keeps sessions in one Redis or Valkey server, reached over TCP, TLS or a Unix socket.
+/// Keeps sessions in Redis or Valkey: one server, the primary that sentinels name, or a cluster.
 ///
-/// All verbs share one connection, which is dialled anew when it fails. Each verb is one round trip and ends
+/// All verbs share one connection a server, which is dialled anew when it fails; writes that wait for replicas have
+/// their own. Each verb is one round trip and ends
 /// within its deadline, all tries together. A clone is the same store.
 ///
 /// Each record is one string under `{prefix}:{public handle}`: the version in 8 bytes, big-endian, then the
@@ -34,6 +35,9 @@ use crate::stored;
 /// if nothing had happened; a `delete` whose reply was lost answers `Deleted`. Where somebody else's record
 /// is found instead, `create` and `replace` answer
 /// [`Ambiguous`](cloakroom_core::StoreErrorKind::Ambiguous): theirs may have been there for a moment.
+///
+/// With `wait`, a write that too few replicas acknowledged answers `Ambiguous` too. It is in place at the primary;
+/// the same call again finds it there, and waits again.
 ///
 /// # Cancel safety
 ///
@@ -56,12 +60,15 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects to the server that `url` names, and waits until it answers.
+    /// Connects to what `url` names, and waits until it answers: the server, the primary, or all primaries.
     ///
     /// The forms of `url` are
     ///
     /// - `redis://[[user]:password@]host[:port][/database]`, `rediss://…` over TLS,
-    /// - `redis+unix:///path/to/socket`.
+    /// - `redis+unix:///path/to/socket`,
+    /// - `redis+sentinel://[[user]:password@]host[:port],…/service[/database]`, `rediss+sentinel://…` over TLS: the
+    ///   sentinels of a service; user and password are those of its servers,
+    /// - `redis+cluster://[[user]:password@]host[:port],…`, `rediss+cluster://…` over TLS: some nodes of a cluster.
     ///
     /// User and password are percent-encoded. Parameters after `?`:
     ///
@@ -70,15 +77,18 @@ impl RedisStore {
     /// | `prefix` | what the keys begin with: 1 to 40 of `A-Z a-z 0-9 _ . -` | `cloakroom` |
     /// | `timeout` | the deadline of a verb, `10ms` to `60s` | `2s` |
     /// | `connect_timeout` | the deadline of a connection, `10ms` to `60s` | `1s` |
+    /// | `wait` | how many replicas must have a `create`, `replace` or `delete`, 0 to 255 | `0` |
+    /// | `wait_timeout` | how long they are waited for, `10ms` to `60s`, less than `timeout` | `500ms` |
+    /// | `sentinel_user`, `sentinel_pass` | `redis+sentinel` only: how the sentinels are greeted | |
     /// | `ca` | `rediss` only: the file of the authorities to trust instead of the system's | |
     /// | `db`, `user`, `pass` | `redis+unix` only | `0` |
     ///
-    /// A warning event tells when the server would evict sessions.
+    /// Warning events tell when a server would evict sessions, or has fewer replicas than `wait` asks for.
     ///
     /// # Errors
     ///
     /// `Misconfigured` for a URL, a password or a certificate that is wrong, in a sentence that says what to
-    /// do and shows no password. `Unavailable` or `Timeout` when the server is not there; to start before
+    /// do and shows no password. `Unavailable` or `Timeout` when a server is not there; to start before
     /// the server does, see [`connect_lazy`](Self::connect_lazy).
     ///
     /// # Cancel safety

@@ -4,35 +4,69 @@ use std::collections::BTreeMap;
 
 use cloakroom_core::{Created, Deleted, Freshness, Replaced, Store as _, Touched};
 use cloakroom_redis::RedisStore;
-use xtask::server::RedisServer;
+use xtask::server::{ClusterFleet, RedisServer, SentinelFleet};
 
 use crate::sample::{self, MINUTE};
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn each_verb_costs_what_it_says() {
-    const ROUNDS: u64 = 10;
     let server = RedisServer::start().expect("a server");
-    let store = RedisStore::connect(&server.url()).await.expect("a server");
-    // Teaches the server the scripts.
-    let absent = store.replace(&sample::key(), sample::version(), &sample::record()).await;
-    assert_eq!(absent.expect("an answer"), Replaced::Missing);
-    let absent = store.touch(&sample::key(), sample::version(), MINUTE).await;
-    assert_eq!(absent.expect("an answer"), Touched::Missing);
+    verbs(&server.url(), &[&server]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs sentinel: run `cargo xtask test`"]
+async fn each_verb_costs_the_same_under_sentinels() {
+    let fleet = SentinelFleet::start().expect("a fleet");
+    let primary = fleet.server(fleet.primary_port().expect("a primary")).expect("a primary");
+    verbs(&fleet.url(), &[primary]).await;
+}
+
+/// Each request goes to the node that has the key, and to no other.
+#[tokio::test]
+#[ignore = "needs cluster: run `cargo xtask test`"]
+async fn each_verb_costs_the_same_in_a_cluster() {
+    let fleet = ClusterFleet::start().expect("a cluster");
+    let primaries = fleet.primaries().expect("primaries");
+    let primaries: Vec<_> = primaries.iter().map(|port| fleet.server(*port).expect("a primary")).collect();
+    verbs(&fleet.url(), &primaries).await;
+}
+
+async fn verbs(url: &str, primaries: &[&RedisServer]) {
+    const ROUNDS: u64 = 10;
+    let store = RedisStore::connect(url).await.expect("a server");
+    // Teaches all servers the scripts.
+    for _ in 0..if primaries.len() == 1 { 1 } else { 100 } {
+        let absent = store.replace(&sample::key(), sample::version(), &sample::record()).await;
+        assert_eq!(absent.expect("an answer"), Replaced::Missing);
+        let absent = store.touch(&sample::key(), sample::version(), MINUTE).await;
+        assert_eq!(absent.expect("an answer"), Touched::Missing);
+    }
+    let reset = || {
+        for server in primaries {
+            server.reset_command_stats().expect("a count from zero");
+        }
+    };
 
     let rounds: Vec<_> = (0..ROUNDS).map(|_| (sample::key(), sample::record(), sample::record())).collect();
-    server.reset_command_stats().expect("a count from zero");
+    reset();
     let count = |verb: &str, wanted: &[(&str, u64)]| {
-        let mut found = server.command_stats().expect("a count");
-        // The way in which the count itself is taken.
-        for own in ["info", "config|resetstat", "config", "auth"] {
+        let mut found = BTreeMap::<String, u64>::new();
+        for server in primaries {
+            for (name, times) in server.command_stats().expect("a count") {
+                *found.entry(name).or_default() += times;
+            }
+        }
+        // The way in which the count itself is taken, and what servers tell each other.
+        for own in ["info", "config|resetstat", "config", "auth", "ping", "replconf", "publish", "role"] {
             found.remove(own);
         }
         let wanted: BTreeMap<_, _> =
             wanted.iter().map(|(name, times)| ((*name).to_owned(), times * ROUNDS)).collect();
         println!("{verb}: {found:?} in {ROUNDS} calls");
         assert_eq!(found, wanted, "{verb}");
-        server.reset_command_stats().expect("a count from zero");
+        reset();
     };
     for (key, record, _) in &rounds {
         assert_eq!(store.create(key, record).await.expect("an answer"), Created::Created);

@@ -19,7 +19,7 @@ fn name(key: &StoreKey) -> String {
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn every_key_has_a_time_to_live() {
     let (server, store) = open().await;
     for number in 0_u64..60 {
@@ -53,7 +53,7 @@ async fn every_key_has_a_time_to_live() {
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn key_whose_expiry_was_removed_gets_one_again() {
     let (server, store) = open().await;
     let (key, record) = (sample::key(), sample::record());
@@ -67,7 +67,7 @@ async fn key_whose_expiry_was_removed_gets_one_again() {
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn scripts_survive_a_flush() {
     let (server, store) = open().await;
     let (key, mut record) = (sample::key(), sample::record());
@@ -84,7 +84,7 @@ async fn scripts_survive_a_flush() {
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn foreign_values_are_corrupt_and_left_alone() {
     let (server, store) = open().await;
     let short = "short";

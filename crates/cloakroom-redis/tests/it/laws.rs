@@ -45,19 +45,19 @@ impl Harness for Way {
 mod tcp {
     use super::{Way, conformance_tests};
 
-    conformance_tests!(Way::Tcp, #[ignore = "needs a redis-server; run `cargo xtask test`"]);
+    conformance_tests!(Way::Tcp, #[ignore = "needs redis: run `cargo xtask test`"]);
 }
 
 mod unix {
     use super::{Way, conformance_tests};
 
-    conformance_tests!(Way::Unix, #[ignore = "needs a redis-server; run `cargo xtask test`"]);
+    conformance_tests!(Way::Unix, #[ignore = "needs redis: run `cargo xtask test`"]);
 }
 
 mod tls {
     use super::{Way, conformance_tests};
 
-    conformance_tests!(Way::Tls, #[ignore = "needs a redis-server; run `cargo xtask test`"]);
+    conformance_tests!(Way::Tls, #[ignore = "needs redis: run `cargo xtask test`"]);
 }
 
 mod sentinel {

@@ -45,7 +45,7 @@ async fn every_verb(store: &RedisStore, key: &StoreKey) -> Vec<(Duration, Option
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn frozen_connection_is_replaced_after_three_timeouts() {
     let server = RedisServer::start().expect("a server");
     let proxy = Proxy::start(server.port()).await;
@@ -79,7 +79,7 @@ async fn answer_in_between_keeps_the_connection() {
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn frozen_server_keeps_nobody_past_the_deadline() {
     let server = RedisServer::start().expect("a server");
     let (store, key) = (store(&server.url()), sample::key());
@@ -101,7 +101,7 @@ async fn frozen_server_keeps_nobody_past_the_deadline() {
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn crowd_at_a_frozen_server_leaves_in_time_and_comes_back() {
     let server = RedisServer::start().expect("a server");
     let store = store(&server.url());
@@ -133,7 +133,7 @@ async fn silent_server_fails_the_start_in_time() {
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn demoted_server_is_not_dialled_without_end() {
     let server = RedisServer::start().expect("a server");
     let store = RedisStore::connect(&server.url()).await.expect("a server");
@@ -156,7 +156,7 @@ async fn demoted_server_is_not_dialled_without_end() {
 }
 
 #[test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 fn busy_worker_does_not_hold_up_the_others() {
     let server = RedisServer::start().expect("a server");
     let home = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();

@@ -12,7 +12,7 @@ use crate::sample;
 const BACK: Duration = Duration::from_millis(500);
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn first_request_after_an_outage_succeeds() {
     let mut server = RedisServer::start().expect("a server");
     for url in [server.url(), server.unix_url()] {
@@ -39,7 +39,7 @@ async fn first_request_after_an_outage_succeeds() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn busy_service_recovers_by_itself() {
     let mut server = RedisServer::start().expect("a server");
     let store = RedisStore::connect(&server.url()).await.expect("a server");
@@ -80,7 +80,7 @@ async fn busy_service_recovers_by_itself() {
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn lazy_store_waits_for_its_server() {
     let mut server = RedisServer::start().expect("a server");
     server.kill9();

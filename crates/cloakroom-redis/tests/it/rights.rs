@@ -1,24 +1,86 @@
 //! What the server allows: the rights that the documentation names, no memory left, a replica.
 
-use cloakroom_core::{Created, Deleted, Freshness, Replaced, Store as _, StoreErrorKind, Touched};
+use cloakroom_core::{Created, Deleted, ErrorKind, Freshness, Replaced, Store as _, StoreErrorKind, Touched};
 use cloakroom_redis::RedisStore;
-use xtask::server::RedisServer;
+use xtask::server::{ClusterFleet, RedisServer, SentinelFleet};
 
 use crate::sample::{self, MINUTE};
 
+/// The command that the documentation gives for this user.
+fn documented(user: &str) -> Vec<&'static str> {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once(&format!("ACL SETUSER {user} ")).expect("the rights");
+    let (rights, _) = rest.split_once("```").expect("the end of the rights");
+    let rights = rights.split("ACL SETUSER").next().expect("the first of them");
+    let user = if user == "shop" { "shop" } else { "watch" };
+    ["ACL", "SETUSER", user].into_iter().chain(rights.split_whitespace()).collect()
+}
+
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn documented_rights_are_enough() {
     let server = RedisServer::start().expect("a server");
-    let readme = include_str!("../../README.md");
-    let (_, rest) = readme.split_once("ACL SETUSER shop").expect("the rights");
-    let (rights, _) = rest.split_once("```").expect("the end of the rights");
-    let mut words = vec!["ACL", "SETUSER", "shop"];
-    words.extend(rights.split_whitespace());
-    assert_eq!(server.cli(&words).expect("a user"), "OK");
-
+    assert_eq!(server.cli(&documented("shop")).expect("a user"), "OK");
     let url = server.url().replace("redis://", "redis://shop:s3cret@") + "2?prefix=shop";
-    let store = RedisStore::connect(&url).await.expect("a server");
+    every_verb(&url).await;
+}
+
+#[tokio::test]
+#[ignore = "needs sentinel: run `cargo xtask test`"]
+async fn documented_rights_are_enough_under_sentinels() {
+    let fleet = SentinelFleet::start().expect("a fleet");
+    for server in fleet.servers() {
+        assert_eq!(server.cli(&documented("shop")).expect("a user"), "OK");
+    }
+    for sentinel in fleet.sentinels() {
+        assert_eq!(sentinel.cli(&documented("watch")).expect("a user"), "OK");
+    }
+    let url = fleet.url().replace("://", "://shop:s3cret@");
+    let url = format!("{url}/2?prefix=shop&wait=1&sentinel_user=watch&sentinel_pass=s3cret");
+    let listening = RedisStore::connect(&url).await.expect("a primary");
+    every_verb(&url).await;
+    let clients = fleet.sentinels()[0].cli(&["CLIENT", "LIST"]).expect("the clients");
+    assert!(clients.lines().any(|line| line.contains("user=watch") && line.contains("sub=1")), "{clients}");
+    drop(listening);
+    for sentinel in fleet.sentinels() {
+        // Not one refusal, of what is asked or of what is listened to.
+        assert_eq!(sentinel.cli(&["ACL", "LOG"]).expect("a log"), "");
+    }
+    for (right, wrong, advice) in [
+        ("sentinel_pass=s3cret", "sentinel_pass=s3cret0", "the user or the password"),
+        ("shop:s3cret@", "shop:s3cret0@", "the user or the password"),
+        ("/main/", "/other/", "no service"),
+    ] {
+        let error = RedisStore::connect(&url.replace(right, wrong)).await.expect_err("a refusal");
+        assert_eq!(error.kind(), ErrorKind::Misconfigured, "{wrong}");
+        assert!(error.to_string().contains(advice) && !format!("{error:?}").contains("s3cret"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs cluster: run `cargo xtask test`"]
+async fn documented_rights_are_enough_in_a_cluster() {
+    let fleet = ClusterFleet::start().expect("a cluster");
+    for server in fleet.servers() {
+        assert_eq!(server.cli(&documented("shop")).expect("a user"), "OK");
+    }
+    let url = fleet.url().replace("://", "://shop:s3cret@") + "?prefix=shop&wait=1";
+    for _ in 0..10 {
+        every_verb(&url).await;
+    }
+    // On the way to another primary too.
+    let (store, key) = (RedisStore::connect(&url).await.expect("a cluster"), sample::key());
+    let slot = fleet.slot(&format!("shop:{}", key.public_handle().as_str())).expect("a slot");
+    let from = fleet.primary_of_slot(slot).expect("a primary");
+    let to = fleet.primaries().expect("primaries").into_iter().find(|port| *port != from).expect("another");
+    fleet.open_slot(slot, to).expect("an open slot");
+    assert_eq!(store.create(&key, &sample::record()).await.expect("a right"), Created::Created);
+    assert_eq!(store.delete(&key).await.expect("a right"), Deleted::Deleted);
+    fleet.close_slot(slot, to).expect("a moved slot");
+}
+
+async fn every_verb(url: &str) {
+    let store = RedisStore::connect(url).await.expect("a server");
     let (key, record, next) = (sample::key(), sample::record(), sample::record());
     assert_eq!(store.create(&key, &record).await.expect("a right"), Created::Created);
     assert_eq!(store.create(&key, &next).await.expect("a right"), Created::Occupied);
@@ -36,7 +98,7 @@ async fn documented_rights_are_enough() {
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn full_server_refuses_writes_and_still_reads() {
     let server = RedisServer::start().expect("a server");
     let store = RedisStore::connect(&server.url()).await.expect("a server");
@@ -53,7 +115,7 @@ async fn full_server_refuses_writes_and_still_reads() {
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn replica_refuses_writes_as_a_wrong_configuration() {
     let server = RedisServer::start().expect("a server");
     let store = RedisStore::connect(&server.url()).await.expect("a server");
@@ -73,7 +135,7 @@ async fn replica_refuses_writes_as_a_wrong_configuration() {
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn node_of_a_cluster_is_a_wrong_configuration() {
     let cluster = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
     let server = RedisServer::builder().with_arguments(cluster).start().expect("a server");

@@ -62,7 +62,7 @@ async fn refused_database_is_misconfigured() {
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn passwords_are_checked_by_the_server() {
     let server = RedisServer::builder().with_password("s3cret").start().expect("a server");
     let right = server.url();
@@ -77,7 +77,7 @@ async fn passwords_are_checked_by_the_server() {
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn user_and_password_with_every_sign_get_in() {
     let server = RedisServer::start().expect("a server");
     let answer = server.cli(&["ACL", "SETUSER", "a@b/c", "on", ">p:w/?#%&+ä", "allkeys", "+@all"]);
@@ -89,7 +89,7 @@ async fn user_and_password_with_every_sign_get_in() {
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn server_that_evicts_sessions_is_warned_of() {
     for (limit, policy, warned) in [
         ("64mb", "allkeys-lru", true),
@@ -120,7 +120,7 @@ async fn server_that_hides_its_policy_is_used_all_the_same() {
 }
 
 #[tokio::test]
-#[ignore = "needs a redis-server; run `cargo xtask test`"]
+#[ignore = "needs redis: run `cargo xtask test`"]
 async fn log_and_debug_show_no_key_payload_or_password() {
     let mut server = RedisServer::builder().with_password("s3cret").start().expect("a server");
     let (log, _guard) = Log::listen();
