@@ -1,4 +1,7 @@
 //! The connections to one server: dialled when they are needed, used by one request at a time.
+//!
+//! The client library has a pool of its own. It matches no reply to its request, so that one that comes twice would
+//! answer the next request; it resolves names once and for all; and it does not tell which server answered.
 
 use std::pin::pin;
 use std::str::FromStr;

@@ -313,6 +313,6 @@ async fn contradictions_end_at_the_deadline() {
         };
         let kind = error.expect("no answer").kind();
         assert!(matches!(kind, StoreErrorKind::Unavailable | StoreErrorKind::Timeout), "{kind:?}");
-        assert!(start.elapsed() < Duration::from_millis(200), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     }
 }

@@ -17,6 +17,8 @@ pub(crate) enum Act {
     Reply(Vec<u8>),
     /// Sends these bytes at once, and once more after a while.
     Twice(Vec<u8>, Duration),
+    /// Sends these bytes one by one, with a pause after each.
+    Drip(Vec<u8>, Duration),
     /// Sends these bytes and closes the connection.
     Reset(Vec<u8>),
     /// Says nothing, and reads on.
@@ -176,6 +178,12 @@ async fn serve(
                 stream.write_all(&bytes).await?;
                 tokio::time::sleep(pause).await;
                 stream.write_all(&bytes).await?;
+            }
+            Act::Drip(bytes, pause) => {
+                for byte in bytes {
+                    stream.write_all(&[byte]).await?;
+                    tokio::time::sleep(pause).await;
+                }
             }
             Act::Reset(bytes) => {
                 stream.write_all(&bytes).await?;

@@ -6,7 +6,7 @@ use cloakroom_core::{Created, Deleted, Freshness, Record, Store as _, StoreError
 use cloakroom_memcached::MemcachedStore;
 use xtask::server::MemcachedServer;
 
-use crate::fake::{Act, Fake};
+use crate::fake::{Act, Fake, TOLD};
 use crate::proxy::Proxy;
 use crate::sample::{self, MINUTE};
 
@@ -159,6 +159,28 @@ async fn crowd_at_a_frozen_server_leaves_in_time_and_comes_back() {
     let dials = server.stats().expect("a count")["total_connections"] - before;
     println!("{dials} connections for 500 requests");
     assert!(dials < 80, "{dials} connections");
+}
+
+/// A reply that comes byte by byte is waited for until the deadline, and no longer.
+#[tokio::test]
+async fn dripping_server_keeps_nobody_past_the_deadline() {
+    let fake = Fake::start(|heard| {
+        let line = if heard.name() == "mg" { "EN" } else { "HD" };
+        Act::Drip(heard.line(line), TIMEOUT / 4)
+    })
+    .await;
+    let store = store(&fake.url());
+    for (late, error) in every_verb(&store, &sample::key()).await {
+        assert_eq!(error, Some(StoreErrorKind::Timeout));
+        assert!(late <= GRACE, "{late:?}");
+    }
+    // Half a reply is left on each of these connections, and none is used again.
+    assert_eq!(fake.connections(), 5);
+    let fake = Fake::start_telling(Act::Drip(TOLD.into(), TIMEOUT / 4), |_| Act::Silence).await;
+    let start = Instant::now();
+    let builder = MemcachedStore::builder(&fake.url()).with_connect_timeout(TIMEOUT);
+    builder.connect().await.expect_err("a drip");
+    assert!(start.elapsed() <= TIMEOUT + GRACE, "{:?}", start.elapsed());
 }
 
 /// What waits for a connection in vain has not been sent.
