@@ -7,8 +7,17 @@ use cloakroom_core::{Backend, Error, Result};
 /// | URL | store | feature |
 /// |---|---|---|
 /// | `memory:` | this process, with `?max_entries=N` and `&max_bytes=N` as its bounds | `memory` |
-/// | `cookie:` | none: each client carries its session, see `Backend::client_side` | |
+/// | `cookie:` | none: each client carries its session, see [`Backend::client_side`] | |
+/// | `sqlite:PATH`, `sqlite::memory:` | a file, made if it is not there; see `SqliteStore::connect` | `sqlite` |
+/// | `postgres://…`, `postgresql://…` | PostgreSQL, see `PostgresStore::connect` | `postgres` |
+/// | `mysql://…`, `mariadb://…` | MySQL or MariaDB, see `MysqlStore::connect` | `mysql` |
 /// | `redis://…`, `rediss://…`, `redis+unix://…` | one Redis or Valkey, see `RedisStore::connect` | `redis` |
+/// | `redis+sentinel://h1,h2/service`, `rediss+sentinel://…` | the primary that Sentinel names | `redis` |
+/// | `redis+cluster://h1,h2`, `rediss+cluster://…` | a Redis cluster | `redis` |
+/// | `memcache://h1,h2` | Memcached, one or many servers; see `MemcachedStore::connect` | `memcached` |
+///
+/// In a database it creates the table and starts a task that removes expired rows, and an event under the target
+/// `cloakroom::sqlx` says so; `?migrate=never` and `?sweep=never` leave either to you.
 ///
 /// What a URL cannot say is set on the store itself, of which `Backend::from` then makes a backend.
 ///
@@ -37,7 +46,11 @@ pub async fn connect(url: &str) -> Result<Backend> {
     match Scheme::of(url)? {
         Scheme::Memory => memory(url),
         Scheme::Cookie => cookie(url),
+        Scheme::Sqlite => sqlite(url).await,
+        Scheme::Postgres => postgres(url).await,
+        Scheme::Mysql => mysql(url).await,
         Scheme::Redis => redis(url).await,
+        Scheme::Memcached => memcached(url).await,
     }
 }
 
@@ -45,22 +58,12 @@ pub async fn connect(url: &str) -> Result<Backend> {
 enum Scheme {
     Memory,
     Cookie,
+    Sqlite,
+    Postgres,
+    Mysql,
     Redis,
+    Memcached,
 }
-
-/// What later releases may bring, so that a URL for it is not taken for a slip of the pen.
-const PLANNED: [&str; 10] = [
-    "mariadb",
-    "memcache",
-    "memcaches",
-    "mysql",
-    "postgres",
-    "postgresql",
-    "redis+cluster",
-    "redis+sentinel",
-    "rediss+cluster",
-    "sqlite",
-];
 
 impl Scheme {
     fn of(url: &str) -> Result<Self> {
@@ -68,19 +71,21 @@ impl Scheme {
         match name.as_str() {
             "memory" => Ok(Self::Memory),
             "cookie" => Ok(Self::Cookie),
-            "redis" | "rediss" | "redis+unix" => Ok(Self::Redis),
-            _ => Err(Error::misconfigured(match PLANNED.iter().find(|planned| **planned == name) {
-                Some(planned) => {
-                    format!("`{planned}:` is not supported by this release of cloakroom; {KNOWN}")
-                }
-                // What stands before the colon may be anything, a password included.
-                None => format!("the URL of a session store begins with its scheme; {KNOWN}"),
-            })),
+            "sqlite" => Ok(Self::Sqlite),
+            "postgres" | "postgresql" => Ok(Self::Postgres),
+            "mysql" | "mariadb" => Ok(Self::Mysql),
+            "redis" | "rediss" | "redis+unix" | "redis+sentinel" | "rediss+sentinel" | "redis+cluster"
+            | "rediss+cluster" => Ok(Self::Redis),
+            "memcache" => Ok(Self::Memcached),
+            // What stands before the colon may be anything, a password included.
+            _ => Err(Error::misconfigured(
+                "the URL of a session store begins with its scheme; known are `memory:`, `cookie:`, `sqlite:`, \
+                 `postgres://`, `mysql://`, `redis://`, `rediss://`, `redis+unix://`, `redis+sentinel://`, \
+                 `redis+cluster://` and `memcache://`",
+            )),
         }
     }
 }
-
-const KNOWN: &str = "known are `memory:`, `cookie:`, `redis://`, `rediss://` and `redis+unix://`";
 
 #[cfg(feature = "memory")]
 fn memory(url: &str) -> Result<Backend> {
@@ -127,6 +132,36 @@ fn cookie(url: &str) -> Result<Backend> {
     }
 }
 
+#[cfg(feature = "sqlite")]
+async fn sqlite(url: &str) -> Result<Backend> {
+    cloakroom_sqlx::SqliteStore::connect(url).await.map(Backend::from)
+}
+
+#[cfg(not(feature = "sqlite"))]
+async fn sqlite(_url: &str) -> Result<Backend> {
+    Err(feature_is_off("sqlite"))
+}
+
+#[cfg(feature = "postgres")]
+async fn postgres(url: &str) -> Result<Backend> {
+    cloakroom_sqlx::PostgresStore::connect(url).await.map(Backend::from)
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn postgres(_url: &str) -> Result<Backend> {
+    Err(feature_is_off("postgres"))
+}
+
+#[cfg(feature = "mysql")]
+async fn mysql(url: &str) -> Result<Backend> {
+    cloakroom_sqlx::MysqlStore::connect(url).await.map(Backend::from)
+}
+
+#[cfg(not(feature = "mysql"))]
+async fn mysql(_url: &str) -> Result<Backend> {
+    Err(feature_is_off("mysql"))
+}
+
 #[cfg(feature = "redis")]
 async fn redis(url: &str) -> Result<Backend> {
     cloakroom_redis::RedisStore::connect(url).await.map(Backend::from)
@@ -137,7 +172,24 @@ async fn redis(_url: &str) -> Result<Backend> {
     Err(feature_is_off("redis"))
 }
 
-#[cfg(not(all(feature = "memory", feature = "redis")))]
+#[cfg(feature = "memcached")]
+async fn memcached(url: &str) -> Result<Backend> {
+    cloakroom_memcached::MemcachedStore::connect(url).await.map(Backend::from)
+}
+
+#[cfg(not(feature = "memcached"))]
+async fn memcached(_url: &str) -> Result<Backend> {
+    Err(feature_is_off("memcached"))
+}
+
+#[cfg(not(all(
+    feature = "memory",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "redis",
+    feature = "memcached"
+)))]
 fn feature_is_off(feature: &str) -> Error {
     Error::misconfigured(format!(
         "this URL needs the feature `{feature}` of the crate `cloakroom`: switch it on in Cargo.toml"

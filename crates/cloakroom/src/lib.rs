@@ -8,10 +8,20 @@
 mod connect;
 
 pub use cloakroom_core::*;
+#[cfg(feature = "memcached")]
+pub use cloakroom_memcached::{MemcachedStore, MemcachedStoreBuilder};
 #[cfg(feature = "memory")]
 pub use cloakroom_memory::MemoryStore;
 #[cfg(feature = "redis")]
 pub use cloakroom_redis::{RedisStore, RedisStoreBuilder};
+#[cfg(feature = "mysql")]
+pub use cloakroom_sqlx::MysqlStore;
+#[cfg(feature = "postgres")]
+pub use cloakroom_sqlx::PostgresStore;
+#[cfg(feature = "sqlite")]
+pub use cloakroom_sqlx::SqliteStore;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub use cloakroom_sqlx::{Migration, SqlStore, SqlStoreBuilder, Sweep, TableName};
 
 pub use crate::connect::connect;
 

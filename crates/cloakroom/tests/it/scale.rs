@@ -1,9 +1,13 @@
 //! A million sessions: what a load costs among them, and while a tenth of them expires.
 
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
-use cloakroom::{Created, Freshness, Record, Store, StoreKey, Version};
+use cloakroom::{
+    Created, Deleted, Freshness, PrincipalIndex, Record, Replaced, Store, StoreError, StoreErrorKind,
+    StoreKey, Touched, Version, async_trait,
+};
 
 /// How many sessions a small service has, and a large one.
 const FEW: u64 = 1_000;
@@ -20,6 +24,7 @@ const ROUNDS: u64 = 7;
 const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Connects to a namespace of its own behind the URL that a variable holds.
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 async fn open(variable: &str, namespace: &str, more: &str) -> Arc<dyn Store> {
     let url = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} names a server"));
     connect(&url, namespace, more).await
@@ -95,36 +100,40 @@ fn ratio(a: Duration, b: Duration) -> f64 {
     a.as_secs_f64() / b.as_secs_f64()
 }
 
-/// Loads among a thousand and among a million, in turns, and loads while a tenth of a million expires.
-async fn measure(name: &str, few: Arc<dyn Store>, many: Arc<dyn Store>) {
-    fill(&few, 0..FEW, LONG).await;
+/// Loads among a thousand and among a million, in turns: what the middle one costs in each.
+async fn measure_scale(name: &str, few: &Arc<dyn Store>, many: &Arc<dyn Store>) -> (Duration, Duration) {
+    fill(few, 0..FEW, LONG).await;
     let begin = Instant::now();
-    fill(&many, 0..MANY, LONG).await;
+    fill(many, 0..MANY, LONG).await;
     let rate = MANY as f64 / begin.elapsed().as_secs_f64();
     let (mut of_few, mut of_many) = (Vec::new(), Vec::new());
     // The first round warms caches and connections on both sides.
     for round in 0..=ROUNDS {
-        let (a, b) = (loads(&few, FEW, LOADS, round).await, loads(&many, MANY, LOADS, round).await);
+        let (a, b) = (loads(few, FEW, LOADS, round).await, loads(many, MANY, LOADS, round).await);
         if round > 0 {
             of_few.extend(a);
             of_many.extend(b);
         }
     }
     let (few_mid, many_mid) = (percentile(&mut of_few, 50), percentile(&mut of_many, 50));
-    let scale = ratio(many_mid, few_mid);
     println!(
         "{name}: created {rate:.0}/s; a load among a thousand {few_mid:.1?}, among a million {many_mid:.1?}: \
-         {scale:.2} x; p99 {:.1?} and {:.1?}",
+         {:.2} x; p99 {:.1?} and {:.1?}",
+        ratio(many_mid, few_mid),
         percentile(&mut of_few, 99),
         percentile(&mut of_many, 99),
     );
+    (few_mid, many_mid)
+}
 
+/// Loads among a million before and while a tenth of a million expires: how much the slowest ones rise.
+async fn measure_storm(name: &str, many: &Arc<dyn Store>) -> f64 {
     // All of them at about the same moment, whatever the filling takes.
     let begin = Instant::now();
     let life = Duration::from_secs(60);
     let mut writers = Vec::new();
     for writer in 0..WRITERS {
-        let store = Arc::clone(&many);
+        let store = Arc::clone(many);
         writers.push(tokio::spawn(async move {
             let mut n = MANY + writer;
             while n < MANY + EXPIRING {
@@ -145,11 +154,11 @@ async fn measure(name: &str, few: Arc<dyn Store>, many: Arc<dyn Store>) {
     );
     let (mut quiet, mut busy) = (Vec::new(), Vec::new());
     while begin.elapsed() + Duration::from_secs(1) < life {
-        quiet.extend(loads(&many, MANY, 100, begin.elapsed().subsec_nanos().into()).await);
+        quiet.extend(loads(many, MANY, 100, begin.elapsed().subsec_nanos().into()).await);
     }
     tokio::time::sleep_until((begin + life).into()).await;
     while begin.elapsed() < life + Duration::from_secs(15) {
-        busy.extend(loads(&many, MANY, 100, begin.elapsed().subsec_nanos().into()).await);
+        busy.extend(loads(many, MANY, 100, begin.elapsed().subsec_nanos().into()).await);
     }
     assert_eq!(many.load(&key(MANY), Freshness::Latest).await.unwrap(), None, "it has expired");
     let (before, during) = (percentile(&mut quiet, 99), percentile(&mut busy, 99));
@@ -161,24 +170,117 @@ async fn measure(name: &str, few: Arc<dyn Store>, many: Arc<dyn Store>) {
         busy.len(),
         percentile(&mut busy, 100),
     );
+    storm
+}
+
+/// Both, of a store behind a URL.
+async fn measure(name: &str, few: Arc<dyn Store>, many: Arc<dyn Store>) {
+    let (among_few, among_many) = measure_scale(name, &few, &many).await;
+    let storm = measure_storm(name, &many).await;
+    let scale = ratio(among_many, among_few);
     assert!(scale <= 1.2, "a load among a million costs {scale:.2} times that among a thousand");
     assert!(storm <= 2.0, "p99 of loads rises to {storm:.2} times while sessions expire");
 }
 
+/// A map behind a lock: what a process pays for a million of anything, whose bytes its caches cannot hold.
+#[derive(Debug, Default)]
+struct Floor(RwLock<HashMap<StoreKey, Record>>);
+
+#[async_trait]
+impl Store for Floor {
+    async fn load(&self, key: &StoreKey, _freshness: Freshness) -> Result<Option<Record>, StoreError> {
+        Ok(self.0.read().unwrap().get(key).cloned())
+    }
+
+    async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
+        self.0.write().unwrap().insert(*key, record.clone());
+        Ok(Created::Created)
+    }
+
+    async fn replace(&self, _: &StoreKey, _: Version, _: &Record) -> Result<Replaced, StoreError> {
+        Err(StoreError::new(StoreErrorKind::Other, "floor"))
+    }
+
+    async fn touch(&self, _: &StoreKey, _: Version, _: Duration) -> Result<Touched, StoreError> {
+        Err(StoreError::new(StoreErrorKind::Other, "floor"))
+    }
+
+    async fn delete(&self, _: &StoreKey) -> Result<Deleted, StoreError> {
+        Err(StoreError::new(StoreErrorKind::Other, "floor"))
+    }
+
+    fn principals(&self) -> Option<&dyn PrincipalIndex> {
+        None
+    }
+}
+
+/// Without a network or a disk, what a load costs among many is what the memory of the machine costs.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures a million sessions in this process"]
 async fn measure_a_million_in_memory() {
-    measure(
-        "memory",
+    let floor: [Arc<dyn Store>; 2] = [Arc::new(Floor::default()), Arc::new(Floor::default())];
+    let (_, of_a_map) = measure_scale("a map behind a lock", &floor[0], &floor[1]).await;
+    let stores = [
         connect("memory:?max_entries=3000000", "", "").await,
         connect("memory:?max_entries=3000000", "", "").await,
-    )
-    .await;
+    ];
+    let (_, ours) = measure_scale("memory", &stores[0], &stores[1]).await;
+    let storm = measure_storm("memory", &stores[1]).await;
+    let above = ratio(ours, of_a_map);
+    assert!(above <= 1.3, "a load among a million costs {above:.2} times that in a map behind a lock");
+    assert!(storm <= 2.0, "p99 of loads rises to {storm:.2} times while sessions expire");
 }
 
+#[cfg(feature = "redis")]
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures a million sessions: needs redis"]
 async fn measure_a_million_in_redis() {
     const URL: &str = "CLOAKROOM_TEST_REDIS_URL";
     measure("redis", open(URL, "prefix", "").await, open(URL, "prefix", "").await).await;
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures a million sessions in a file"]
+async fn measure_a_million_in_sqlite() {
+    let directory =
+        std::env::temp_dir().join(format!("cloakroom-scale-{}", Version::random().unwrap().get()));
+    std::fs::create_dir(&directory).unwrap();
+    let url = format!("sqlite:{}", directory.join("sessions.db").display());
+    measure("sqlite", connect(&url, "table", "").await, connect(&url, "table", "&sweep=1s").await).await;
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures a million sessions: needs postgres"]
+async fn measure_a_million_in_postgres() {
+    const URL: &str = "CLOAKROOM_TEST_POSTGRES_URL";
+    measure("postgres", open(URL, "table", "").await, open(URL, "table", "&sweep=1s").await).await;
+}
+
+#[cfg(feature = "mysql")]
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures a million sessions: needs mariadb"]
+async fn measure_a_million_in_mariadb() {
+    const URL: &str = "CLOAKROOM_TEST_MARIADB_URL";
+    measure("mariadb", open(URL, "table", "").await, open(URL, "table", "&sweep=1s").await).await;
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures a million sessions: needs cluster"]
+async fn measure_a_million_in_a_cluster() {
+    const URL: &str = "CLOAKROOM_TEST_CLUSTER_URL";
+    measure("cluster", open(URL, "prefix", "").await, open(URL, "prefix", "").await).await;
+}
+
+/// On a server of its own, with room for them.
+#[cfg(feature = "memcached")]
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures a million sessions: needs memcached"]
+async fn measure_a_million_in_memcached() {
+    let server = xtask::server::MemcachedServer::builder().with_arguments(["-m", "3072"]).start().unwrap();
+    let url = server.url();
+    measure("memcached", connect(&url, "prefix", "").await, connect(&url, "prefix", "").await).await;
 }

@@ -1,6 +1,8 @@
-//! Every story, on both adapters, over memory and over Redis.
+//! Every story, on both adapters, over every store.
 
-use cloakroom_conformance::stories::{App, Keeps, Settings};
+use std::path::PathBuf;
+
+use cloakroom_conformance::stories::{App, Instance, Keeps, Settings};
 use cloakroom_conformance::{
     client_side_stories_tests, index_stories_tests, no_index_stories_tests, stories_tests,
 };
@@ -10,8 +12,20 @@ use crate::program::Testbed;
 /// The testbed on one adapter, over memory.
 struct OverMemory(&'static str);
 
-/// The testbed on one adapter, over the Redis of the test run, under a prefix of its own.
-struct OverRedis(&'static str);
+/// The testbed on one adapter, with no store at all.
+struct OverCookie(&'static str);
+
+/// The testbed on one adapter, over a file of its own.
+struct OverSqlite(&'static str);
+
+/// The testbed on one adapter, over a server of the test run.
+struct Over {
+    adapter: &'static str,
+    /// Holds the server's URL.
+    variable: &'static str,
+    /// The parameter of the URL that names what a story has to itself.
+    namespace: &'static str,
+}
 
 impl App for OverMemory {
     type Instance = Testbed;
@@ -20,19 +34,6 @@ impl App for OverMemory {
         Testbed::start(self.0, "memory:", &settings).await
     }
 }
-
-impl App for OverRedis {
-    type Instance = Testbed;
-
-    async fn start(&self, settings: Settings) -> Testbed {
-        let url = std::env::var("CLOAKROOM_TEST_REDIS_URL").expect("CLOAKROOM_TEST_REDIS_URL names a server");
-        let version = cloakroom::Version::random().expect("randomness").get();
-        Testbed::start(self.0, &format!("{url}?prefix=story-{version:016x}"), &settings).await
-    }
-}
-
-/// The testbed on one adapter, with no store at all.
-struct OverCookie(&'static str);
 
 impl App for OverCookie {
     type Instance = Testbed;
@@ -44,6 +45,51 @@ impl App for OverCookie {
     fn client_keeps(&self) -> Keeps {
         Keeps::Session
     }
+}
+
+impl App for Over {
+    type Instance = Testbed;
+
+    async fn start(&self, settings: Settings) -> Testbed {
+        let Self { adapter, variable, namespace } = self;
+        let url = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} names a server"));
+        let joint = if url.contains('?') { '&' } else { '?' };
+        Testbed::start(adapter, &format!("{url}{joint}{namespace}=story_{:016x}", tag()), &settings).await
+    }
+}
+
+/// A testbed over a file, which goes with it.
+struct OverFile {
+    testbed: Testbed,
+    directory: PathBuf,
+}
+
+impl App for OverSqlite {
+    type Instance = OverFile;
+
+    async fn start(&self, settings: Settings) -> OverFile {
+        let directory = std::env::temp_dir().join(format!("cloakroom-story-{:016x}", tag()));
+        std::fs::create_dir(&directory).expect("a directory of its own");
+        let url = format!("sqlite:{}", directory.join("sessions.db").display());
+        OverFile { testbed: Testbed::start(self.0, &url, &settings).await, directory }
+    }
+}
+
+impl Instance for OverFile {
+    fn address(&self) -> std::net::SocketAddr {
+        self.testbed.address()
+    }
+}
+
+impl Drop for OverFile {
+    fn drop(&mut self) {
+        // The program may still write; what it leaves behind is in the temporary directory.
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn tag() -> u64 {
+    cloakroom::Version::random().expect("randomness").get()
 }
 
 mod axum_over_cookie {
@@ -70,14 +116,89 @@ mod actix_over_memory {
     index_stories_tests!(OverMemory("actix"));
 }
 
-mod axum_over_redis {
+mod axum_over_sqlite {
     use super::*;
-    stories_tests!(OverRedis("axum"), #[ignore = "needs redis: run `cargo xtask test`"]);
-    no_index_stories_tests!(OverRedis("axum"), #[ignore = "needs redis: run `cargo xtask test`"]);
+    stories_tests!(OverSqlite("axum"));
+    no_index_stories_tests!(OverSqlite("axum"));
 }
 
-mod actix_over_redis {
+mod actix_over_sqlite {
     use super::*;
-    stories_tests!(OverRedis("actix"), #[ignore = "needs redis: run `cargo xtask test`"]);
-    no_index_stories_tests!(OverRedis("actix"), #[ignore = "needs redis: run `cargo xtask test`"]);
+    stories_tests!(OverSqlite("actix"));
+    no_index_stories_tests!(OverSqlite("actix"));
 }
+
+/// Both adapters over one kind of server.
+macro_rules! over {
+    ($axum:ident, $actix:ident, $variable:literal, $namespace:literal, $ignore:meta) => {
+        mod $axum {
+            use super::*;
+            const APP: Over = Over { adapter: "axum", variable: $variable, namespace: $namespace };
+            stories_tests!(APP, #[$ignore]);
+            no_index_stories_tests!(APP, #[$ignore]);
+        }
+
+        mod $actix {
+            use super::*;
+            const APP: Over = Over { adapter: "actix", variable: $variable, namespace: $namespace };
+            stories_tests!(APP, #[$ignore]);
+            no_index_stories_tests!(APP, #[$ignore]);
+        }
+    };
+}
+
+over!(
+    axum_over_redis,
+    actix_over_redis,
+    "CLOAKROOM_TEST_REDIS_URL",
+    "prefix",
+    ignore = "needs redis: run `cargo xtask test`"
+);
+
+over!(
+    axum_over_sentinel,
+    actix_over_sentinel,
+    "CLOAKROOM_TEST_SENTINEL_URL",
+    "prefix",
+    ignore = "needs sentinel: run `cargo xtask test`"
+);
+
+over!(
+    axum_over_cluster,
+    actix_over_cluster,
+    "CLOAKROOM_TEST_CLUSTER_URL",
+    "prefix",
+    ignore = "needs cluster: run `cargo xtask test`"
+);
+
+over!(
+    axum_over_memcached,
+    actix_over_memcached,
+    "CLOAKROOM_TEST_MEMCACHED_URL",
+    "prefix",
+    ignore = "needs memcached: run `cargo xtask test`"
+);
+
+over!(
+    axum_over_three_memcached,
+    actix_over_three_memcached,
+    "CLOAKROOM_TEST_MEMCACHED_MANY_URL",
+    "prefix",
+    ignore = "needs memcached: run `cargo xtask test`"
+);
+
+over!(
+    axum_over_postgres,
+    actix_over_postgres,
+    "CLOAKROOM_TEST_POSTGRES_URL",
+    "table",
+    ignore = "needs postgres: run `cargo xtask test`"
+);
+
+over!(
+    axum_over_mariadb,
+    actix_over_mariadb,
+    "CLOAKROOM_TEST_MARIADB_URL",
+    "table",
+    ignore = "needs mariadb: run `cargo xtask test`"
+);
