@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use crate::command::suite::Effort;
-use crate::command::{backend, ci, faults, measure, plant, step, test};
+use crate::command::{backend, ci, faults, measure, mutants, plant, step, test};
 use crate::{Error, Result};
 
 /// The subcommands, as they are typed.
-pub const SUBCOMMANDS: [&str; 5] = ["test", "measure", "faults", "ci", "plant"];
+pub const SUBCOMMANDS: [&str; 6] = ["test", "measure", "faults", "ci", "plant", "mutants"];
 
 const HELP: &str = "\
 cargo xtask test [--only memory,redis]
@@ -27,6 +27,11 @@ cargo xtask ci
 
 cargo xtask plant [--only NAME,NAME] [--list]
     Plants each fault of xtask/planted in a copy of the tree, and demands that the tests it names fail.
+
+cargo xtask mutants [--package cloakroom-codec] [--file PATH] [--since COMMIT] [--shard K/N] [--list]
+    Lets cargo-mutants change codec and core in a copy of the tree, one place at a time, and runs their tests.
+    What no test notices is printed and kept below target/mutants; in some files, nothing may survive.
+    Hours for all of it: --file, --since and --shard (K from 0) take a part.
 ";
 
 /// Runs the subcommand named by the arguments (without the program's name) and reports what went wrong.
@@ -63,6 +68,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
             Some(option) => Err(Error::new(format!("ci takes no option, found {option}"))),
         },
         "plant" => plant::run(&plant::Task::parse(&options)?),
+        "mutants" => mutants::run(&mutants::Task::parse(&options)?),
         "help" | "--help" | "-h" => {
             step::say(HELP);
             Ok(ExitCode::SUCCESS)

@@ -2,9 +2,11 @@
 
 pub(crate) mod backend;
 pub(crate) mod ci;
+mod copy;
 mod executable;
 pub(crate) mod faults;
 pub(crate) mod measure;
+pub(crate) mod mutants;
 pub(crate) mod plant;
 mod servers;
 pub(crate) mod step;

@@ -1,14 +1,13 @@
 //! `cargo xtask plant`: plants each fault in a copy of the tree, and demands that its tests fail.
 
-mod copy;
 mod jury;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use self::copy::Copy;
 use self::jury::{Jury, Verdict};
 use super::backend::Backend;
+use super::copy::Copy;
 use super::servers::Servers;
 use super::step;
 use crate::fault::{Fault, Proof};

@@ -127,7 +127,7 @@ impl<'a> Suite<'a> {
             step::say(&format!("\n{label}: {name}"));
             let mut command =
                 executable.command(&["--ignored", "--exact", "--nocapture", "--test-threads=1"]);
-            command.arg(&name);
+            command.arg(&name).env("RUST_BACKTRACE", "0");
             effort.tell(&mut command);
             let (failed, named) = (self.tally.failed, self.tally.failures.len());
             self.run_exactly(&format!("{label}: {name}"), command, 1, effort.deadline())?;

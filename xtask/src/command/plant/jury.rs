@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::copy::Copy;
+use crate::command::copy::Copy;
 use crate::command::executable::{self, Executable};
 use crate::command::servers::Servers;
 use crate::command::step;

@@ -1,17 +1,17 @@
-//! A copy of the tree to plant faults in, so that the tree itself stays as it is.
+//! A copy of the tree to plant faults and mutants in, so that the tree itself stays as it is.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::command::step;
+use super::step;
 use crate::fault::Fault;
 use crate::{Error, Result};
 
 /// The copy, below `target/planted`. It stays there, so that the next run builds only what has changed.
 #[derive(Debug)]
-pub(super) struct Copy {
+pub(crate) struct Copy {
     tree: PathBuf,
     target: PathBuf,
     /// Held by one run at a time.
@@ -20,7 +20,7 @@ pub(super) struct Copy {
 
 /// A fault in the copy.
 #[derive(Debug)]
-pub(super) struct Planted {
+pub(crate) struct Planted {
     path: PathBuf,
     original: String,
     out: bool,
@@ -28,12 +28,14 @@ pub(super) struct Planted {
 
 impl Copy {
     /// Brings the copy up to date: files that git tracks, and new ones that it does not ignore.
-    pub(super) fn of(root: &Path) -> Result<Self> {
+    pub(crate) fn of(root: &Path) -> Result<Self> {
         let home = root.join("target").join("planted");
         let (tree, target) = (home.join("tree"), home.join("target"));
         fs::create_dir_all(&tree).map_err(Error::io(format!("cannot make {}", tree.display())))?;
         let lock = File::create(home.join("lock")).map_err(Error::io("cannot make the lock"))?;
-        lock.try_lock().map_err(|_| Error::new("another `cargo xtask plant` runs in this tree"))?;
+        lock.try_lock().map_err(|_| {
+            Error::new("another `cargo xtask plant` or `cargo xtask mutants` runs in this tree")
+        })?;
         let mut known = BTreeSet::new();
         for name in listed(root)? {
             // What was deleted and not yet committed is listed as well.
@@ -47,8 +49,13 @@ impl Copy {
         Ok(Self { tree, target, _lock: lock })
     }
 
+    /// Where the copied tree is.
+    pub(crate) fn tree(&self) -> &Path {
+        &self.tree
+    }
+
     /// Cargo, in the copy and with its own target directory.
-    pub(super) fn cargo(&self) -> Command {
+    pub(crate) fn cargo(&self) -> Command {
         let mut command = step::cargo();
         command.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.target);
         // Nobody will look at a backtrace; without its lines the linker is quicker.
@@ -57,7 +64,7 @@ impl Copy {
     }
 
     /// Plants a fault; it is taken out on drop.
-    pub(super) fn plant(&self, fault: &Fault) -> Result<Planted> {
+    pub(crate) fn plant(&self, fault: &Fault) -> Result<Planted> {
         let path = self.tree.join(fault.file());
         let original =
             fs::read_to_string(&path).map_err(Error::io(format!("cannot read {}", path.display())))?;
@@ -70,7 +77,7 @@ impl Copy {
 
 impl Planted {
     /// Puts the original back.
-    pub(super) fn take_out(mut self) -> Result<()> {
+    pub(crate) fn take_out(mut self) -> Result<()> {
         self.out = true;
         fs::write(&self.path, &self.original).map_err(Error::io("cannot take a fault out"))
     }
