@@ -48,12 +48,18 @@ const INCOMPLETE: [(&[&str], &str); 5] = [
 ];
 
 /// Stores that there are not, or that cannot be reached.
-const STORES: [&str; 8] = [
+const STORES: [&str; 14] = [
     "memory",
     "",
     "nosuch:",
-    "sqlite:sessions.db",
-    "memcache://127.0.0.1",
+    "cookie:s3cret",
+    "sqlite:",
+    "sqlite:/no/such/directory/s3cret.db",
+    "memcache://127.0.0.1:1",
+    "memcache://127.0.0.1:port",
+    "postgres://ada:s3cret@127.0.0.1:1/shop",
+    "mysql://ada:s3cret@127.0.0.1:1/shop",
+    "redis+sentinel://:s3cret@127.0.0.1:1/main",
     "redis://:s3cret@127.0.0.1:1/",
     "redis://:s3cret@127.0.0.1:1/?tiemout=1s",
     "redis+cluster://:s3cret@127.0.0.1:1/",
