@@ -97,15 +97,18 @@ pub struct Sweeping {
 /// How the parts of statements are said.
 pub struct Words {
     pub table: String,
-    /// Milliseconds since 1970 by the clock of the database, rounded down.
+    /// Milliseconds since 1970 by the clock of the database, rounded down, for statements that write.
     pub now: &'static str,
+    /// The same for those that read: not before any write that they see was begun, so that nobody is told that a record
+    /// lives longer than was asked for.
+    pub now_or_later: &'static str,
     /// The function that gives the greater of two numbers.
     pub greatest: &'static str,
 }
 
 impl Words {
     pub fn load(&self) -> String {
-        let Self { table, now, .. } = self;
+        let Self { table, now_or_later: now, .. } = self;
         format!(
             "SELECT payload, version, expires_at - ({now} + 1), principal FROM {table} \
              WHERE id = ? AND expires_at > {now}"
@@ -147,12 +150,12 @@ impl Words {
     }
 
     pub fn look(&self) -> String {
-        let Self { table, now, .. } = self;
+        let Self { table, now_or_later: now, .. } = self;
         format!("SELECT version, expires_at - {now} FROM {table} WHERE id = ?")
     }
 
     pub fn touch(&self) -> String {
-        let Self { table, now, greatest } = self;
+        let Self { table, now, greatest, .. } = self;
         format!(
             "UPDATE {table} SET expires_at = {greatest}(expires_at, {now} + 1 + ?) \
              WHERE id = ? AND version = ? AND expires_at > {now}"

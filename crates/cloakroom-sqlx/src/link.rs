@@ -192,7 +192,7 @@ impl<D: Dialect> Link<D> {
             Some(writers) => timeout_at(deadline, writers.acquire()).await.map_err(late)?.ok(),
             None => None,
         };
-        let mut connection = match timeout_at(deadline, self.pool.acquire()).await.map_err(late)? {
+        let mut connection = match timeout_at(deadline, self.connection()).await.map_err(late)? {
             Ok(connection) => connection,
             Err(sqlx::Error::Database(error)) => return Err(unreached::<D>(&*error)),
             Err(error) => return Err(Failure::unreached(&error)),
@@ -216,6 +216,21 @@ impl<D: Dialect> Link<D> {
             self.give_back(connection);
         }
         Err(failure)
+    }
+
+    /// A connection of the pool.
+    ///
+    /// A new one is dialled in a task of its own: verbs with a deadline shorter than that takes would else
+    /// begin it again and again, and never have one.
+    async fn connection(&self) -> Result<PoolConnection<D>, sqlx::Error> {
+        let most = self.pool.options().get_max_connections();
+        if self.pool.num_idle() > 0 || self.pool.size() >= most {
+            return self.pool.acquire().await;
+        }
+        match tokio::spawn(self.pool.acquire()).await {
+            Ok(connection) => connection,
+            Err(_) => Err(sqlx::Error::PoolClosed),
+        }
     }
 
     /// Off the way of the request. The pool asks the connection whether it is sound, and would wait for that

@@ -2,7 +2,6 @@
 
 mod meaning;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +20,13 @@ use crate::target::{Address, Form, Place, authorities};
 
 const QUOTE: char = '`';
 
-/// Neither the time zone of the connection nor the year 2038 have a part in it.
+/// The time at which the statement began. Neither the time zone of the connection nor the year 2038 have a part in it.
 const NOW: &str = "(TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', UTC_TIMESTAMP(6)) DIV 1000)";
+
+/// The time at which it is evaluated: by how much that is later is the same in every time zone. Not for statements that
+/// write: replicas would repeat them at another time.
+const NOW_OR_LATER: &str = "((TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', UTC_TIMESTAMP(6)) \
+    + TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6))) DIV 1000)";
 
 /// An insert that finds its key taken.
 const DUPLICATE: u16 = 1062;
@@ -45,7 +49,8 @@ impl Speak for MySql {
     };
 
     fn statements(table: &TableName) -> Statements {
-        let words = Words { table: table.quoted(QUOTE), now: NOW, greatest: "GREATEST" };
+        let words =
+            Words { table: table.quoted(QUOTE), now: NOW, now_or_later: NOW_OR_LATER, greatest: "GREATEST" };
         let table = &words.table;
         let find = format!(
             "SELECT id FROM {table} WHERE expires_at <= {NOW} ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED"
@@ -169,9 +174,8 @@ impl Speak for MySql {
             let mut text = String::new();
             for row in &found {
                 let id: Vec<u8> = row.try_get(0)?;
-                let _ = write!(text, "{}x'", step.remove);
-                id.iter().for_each(|byte| drop(write!(text, "{byte:02x}")));
-                text.push_str("';");
+                let digits: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+                text.push_str(&format!("{}x'{digits}';", step.remove));
             }
             let removed = transaction.execute(sqlx::raw_sql(AssertSqlSafe(text))).await?.rows_affected();
             transaction.commit().await?;
@@ -228,7 +232,8 @@ fn number(error: &dyn DatabaseError) -> u16 {
 fn skips_locked_rows(version: &str) -> bool {
     // What MariaDB says to clients that know only MySQL.
     let version = version.strip_prefix("5.5.5-").unwrap_or(version);
-    let mut numbers = version.split(|sign: char| !sign.is_ascii_digit()).map(|digits| digits.parse::<u32>().ok());
+    let mut numbers =
+        version.split(|sign: char| !sign.is_ascii_digit()).map(|digits| digits.parse::<u32>().ok());
     let numbers = (numbers.next().flatten().unwrap_or(0), numbers.next().flatten().unwrap_or(0));
     numbers >= if version.contains("MariaDB") { (10, 6) } else { (8, 0) }
 }

@@ -44,7 +44,7 @@ impl Speak for Postgres {
     };
 
     fn statements(table: &TableName) -> Statements {
-        let words = Words { table: table.quoted(QUOTE), now: NOW, greatest: "greatest" };
+        let words = Words { table: table.quoted(QUOTE), now: NOW, now_or_later: NOW, greatest: "greatest" };
         let table = &words.table;
         // The array is made once, before anything is removed.
         let remove = format!(

@@ -37,7 +37,7 @@ impl Speak for Sqlite {
     };
 
     fn statements(table: &TableName) -> Statements {
-        let words = Words { table: table.quoted(QUOTE), now: NOW, greatest: "max" };
+        let words = Words { table: table.quoted(QUOTE), now: NOW, now_or_later: NOW, greatest: "max" };
         let Words { table, now, .. } = &words;
         let remove = format!(
             "DELETE FROM {table} WHERE id IN \

@@ -9,10 +9,13 @@ fn kind(failure: Failure, effect: Effect, doubt: Doubt) -> StoreErrorKind {
     failure.into_store_error("test", effect, doubt).kind()
 }
 
+/// A failure by name, and what a read, a write and a write in doubt answer then.
+type Case = (&'static str, fn() -> Failure, [StoreErrorKind; 3]);
+
 #[test]
 fn failures_become_kinds_of_errors() {
     let reset = || sqlx::Error::Io(io::ErrorKind::ConnectionReset.into());
-    let cases: [(&str, fn() -> Failure, [StoreErrorKind; 3]); 7] = [
+    let cases: [Case; 7] = [
         ("late", || Failure::Late, [Timeout, Timeout, Timeout]),
         (
             "lost",
@@ -77,7 +80,11 @@ fn words_of_the_server_are_not_repeated() {
         ("42P01", "the table is missing", "the table is missing (error 42P01)"),
         ("key\u{7}", "the table is missing", "the table is missing"),
     ] {
-        let error = Failure::said(Meaning::Is(Other), code, advice).into_store_error("test", Effect::Read, Doubt::None);
+        let error = Failure::said(Meaning::Is(Other), code, advice).into_store_error(
+            "test",
+            Effect::Read,
+            Doubt::None,
+        );
         assert_eq!(error.source().expect("a cause").to_string(), words);
     }
     let io = sqlx::Error::Io(io::Error::other("key s3cret"));

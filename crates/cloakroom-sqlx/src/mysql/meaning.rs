@@ -14,9 +14,10 @@ pub(super) fn of(number: u16) -> (Meaning, &'static str) {
         1040 | 1203 | 1226 => (Meaning::Collided, "the server has no connection left"),
         // Shutdown, start, killed, and idle for too long.
         1053 | 1077 | 1079 | 1927 | 3169 | 4031 | 1152 | 1184 => (Meaning::Ends, ""),
-        1290 | 1792 | 1836 => {
-            (Meaning::NotHere(Misconfigured), "the server is a read replica or read-only; connect to the primary")
-        }
+        1290 | 1792 | 1836 => (
+            Meaning::NotHere(Misconfigured),
+            "the server is a read replica or read-only; connect to the primary",
+        ),
         // A statement that the connection no longer knows, or knows in another shape.
         1243 | 1615 => (Meaning::NotHere(Unavailable), ""),
         // Interrupted, out of time, out of memory, a node of Galera that is not ready, and too many statements.

@@ -74,14 +74,20 @@ fn parameters_are_read() {
     let url = "file:a?table=shop.s&timeout=500ms&connect_timeout=3s&max_connections=7&migrate=never&sweep=5m";
     let settings = FILE.parse(url).expect("a URL").settings;
     assert_eq!(settings.table.to_string(), "shop.s");
-    assert_eq!((settings.timeout, settings.connect_timeout), (Duration::from_millis(500), Duration::from_secs(3)));
+    assert_eq!(
+        (settings.timeout, settings.connect_timeout),
+        (Duration::from_millis(500), Duration::from_secs(3))
+    );
     assert_eq!((settings.max_connections, settings.migration), (7, Migration::Never));
     assert_eq!(settings.sweep, Sweep::Every(Duration::from_secs(300)));
     let target = SERVER.parse("test://a@h/d?sweep=never&host=%2Frun&tls=on&migrate=always").expect("a URL");
     assert_eq!((target.settings.sweep, target.settings.migration), (Sweep::Never, Migration::Always));
     assert_eq!(target.passed_on, [("host", "/run".to_owned()), ("tls", "on".to_owned())]);
     let defaults = FILE.parse("file:a").expect("a URL").settings;
-    assert_eq!((defaults.timeout, defaults.connect_timeout), (Duration::from_secs(2), Duration::from_secs(1)));
+    assert_eq!(
+        (defaults.timeout, defaults.connect_timeout),
+        (Duration::from_secs(2), Duration::from_secs(1))
+    );
     assert_eq!((defaults.max_connections, defaults.migration), (10, Migration::Always));
     assert_eq!(defaults.sweep, Sweep::Every(Duration::from_secs(60)));
 }

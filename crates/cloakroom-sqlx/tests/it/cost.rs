@@ -57,7 +57,8 @@ fn check(verb: &str, found: &BTreeMap<String, u64>, wanted: &[(&'static str, u64
 #[ignore = "needs postgres: run `cargo xtask test`"]
 async fn each_verb_is_one_statement_on_postgres() {
     let server = PostgresServer::start().expect("a server");
-    let store = PostgresStore::builder(&server.url()).with_max_connections(1).connect().await.expect("a server");
+    let store =
+        PostgresStore::builder(&server.url()).with_max_connections(1).connect().await.expect("a server");
     server.reset_statement_stats().expect("a count from zero");
     each_verb(&store, |verb, wanted| {
         let mut found = BTreeMap::new();
@@ -75,8 +76,15 @@ async fn each_verb_is_one_statement_on_postgres() {
 #[ignore = "needs mariadb: run `cargo xtask test`"]
 async fn each_verb_is_one_statement_on_mariadb() {
     const COUNTED: [&str; 9] = [
-        "Com_insert", "Com_update", "Com_delete", "Com_select", "Com_begin", "Com_commit", "Com_rollback",
-        "Com_set_option", "Com_call_procedure",
+        "Com_insert",
+        "Com_update",
+        "Com_delete",
+        "Com_select",
+        "Com_begin",
+        "Com_commit",
+        "Com_rollback",
+        "Com_set_option",
+        "Com_call_procedure",
     ];
     let server = MariadbServer::start().expect("a server");
     let store = MysqlStore::builder(&server.url()).with_max_connections(1).connect().await.expect("a server");

@@ -4,7 +4,7 @@ use cloakroom_sqlx::{Dialect, SqlStore};
 use sqlx::{MySql, Postgres};
 use xtask::server::{MariadbServer, PostgresServer};
 
-pub(crate) trait Machine: Sized + Send + 'static {
+pub(crate) trait Machine: Sized + Send + Sync + 'static {
     type Dialect: Dialect;
 
     fn begin() -> Self;
@@ -64,7 +64,8 @@ impl Machine for PostgresServer {
     }
 
     fn terminate(&self) -> usize {
-        let ended = self.run("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'app'");
+        let ended =
+            self.run("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'app'");
         ended.trim().parse().expect("a number")
     }
 }

@@ -9,15 +9,22 @@
     reason = "the helpers of tests fail as tests do"
 )]
 
+mod cancel;
 mod contention;
 mod cost;
+mod full;
 mod laws;
+mod log;
 mod lost;
 mod machine;
 mod migrate;
 mod outage;
 mod proxy;
+mod runtimes;
 mod sample;
 mod scratch;
+mod secrecy;
 mod shared;
+mod start;
 mod sweep;
+mod tls;

@@ -55,7 +55,10 @@ async fn refused<D: Dialect>(url: &str) {
     let builder = || SqlStore::<D>::builder(url).with_table(table.clone()).with_migration(Migration::Never);
     let error = builder().connect().await.expect_err("no table");
     assert_eq!(error.kind(), ErrorKind::Misconfigured);
-    assert!(error.to_string().contains(&format!("the table {table} is missing; call `migrate()`")), "{error}");
+    assert!(
+        error.to_string().contains(&format!("the table {table} is missing; call `migrate()`")),
+        "{error}"
+    );
     let store = builder().connect_lazy().expect("a URL");
     let error = store.load(&sample::key(), Freshness::Latest).await.expect_err("no table");
     assert_eq!(error.kind(), cloakroom_core::StoreErrorKind::Misconfigured);

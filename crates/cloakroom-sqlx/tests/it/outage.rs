@@ -133,7 +133,8 @@ async fn terminated_connections_are_replaced_under_load<M: Machine>() {
                             record.payload = found.payload;
                         }
                     }
-                    let found = store.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
+                    let found =
+                        store.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
                     assert_eq!((&found.payload, found.version), (&record.payload, record.version));
                     rounds += 1;
                 }

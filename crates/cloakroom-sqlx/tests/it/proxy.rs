@@ -34,7 +34,8 @@ impl Proxy {
     pub(crate) async fn start(to: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
         let address = listener.local_addr().expect("an address");
-        let (connections, cut, frozen) = (AtomicUsize::new(0), AtomicUsize::new(WHOLE), watch::Sender::new(0));
+        let (connections, cut, frozen) =
+            (AtomicUsize::new(0), AtomicUsize::new(WHOLE), watch::Sender::new(0));
         let barred = watch::Sender::new(false);
         let state = Arc::new(State { connections, cut, frozen, barred });
         let shared = Arc::clone(&state);

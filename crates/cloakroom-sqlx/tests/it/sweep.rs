@@ -22,7 +22,10 @@ async fn expired<D: Dialect>(store: &SqlStore<D>, count: usize) {
             tokio::spawn(async move {
                 for _ in 0..count / 4 {
                     let record = Record::new(vec![1; 100], sample::version(), Duration::from_millis(1));
-                    assert_eq!(store.create(&sample::key(), &record).await.expect("an answer"), Created::Created);
+                    assert_eq!(
+                        store.create(&sample::key(), &record).await.expect("an answer"),
+                        Created::Created
+                    );
                 }
             })
         })
@@ -35,7 +38,8 @@ async fn expired<D: Dialect>(store: &SqlStore<D>, count: usize) {
 
 async fn sweeps_are_bounded_and_shared<D: Dialect>(url: &str) {
     let table = sample::table();
-    let open = || SqlStore::<D>::builder(url).with_table(table.parse().expect("a name")).with_sweep(Sweep::Never);
+    let open =
+        || SqlStore::<D>::builder(url).with_table(table.parse().expect("a name")).with_sweep(Sweep::Never);
     let (one, other) = (open().connect().await.expect("a store"), open().connect().await.expect("a store"));
     let (key, record) = (sample::key(), sample::record());
     assert_eq!(one.create(&key, &record).await.expect("an answer"), Created::Created);
@@ -94,7 +98,8 @@ where
     for<'r> i64: Decode<'r, D> + Type<D>,
 {
     let table = sample::table();
-    let open = SqlStore::<D>::builder(url).with_table(table.parse().expect("a name")).with_sweep(Sweep::Never);
+    let open =
+        SqlStore::<D>::builder(url).with_table(table.parse().expect("a name")).with_sweep(Sweep::Never);
     let store = open.connect().await.expect("a store");
     let (key, record) = (sample::key(), sample::record());
     assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
@@ -144,7 +149,8 @@ async fn until_empty(pool: &sqlx::SqlitePool) {
 async fn task_removes_what_is_expired_and_ends_with_the_last_clone() {
     let scratch = Scratch::new();
     let pool = sqlx::SqlitePool::connect(&format!("{}?mode=rwc", scratch.url())).await.expect("a file");
-    let store = SqliteStore::connect(&format!("{}?sweep=1s&timeout=20s", scratch.url())).await.expect("a file");
+    let store =
+        SqliteStore::connect(&format!("{}?sweep=1s&timeout=20s", scratch.url())).await.expect("a file");
     // More than one batch.
     expired(&store, 1200).await;
     until_empty(&pool).await;

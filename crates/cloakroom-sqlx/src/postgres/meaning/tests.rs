@@ -12,7 +12,10 @@ fn codes_have_a_meaning() {
         (&["25006", "26000", "0A000"], Meaning::NotHere(Misconfigured)),
         (&["53100"], Meaning::Is(Full)),
         (&["53200", "57014"], Meaning::Is(Unavailable)),
-        (&["28P01", "28000", "3D000", "3F000", "42501", "42P01", "42703", "42601"], Meaning::Is(Misconfigured)),
+        (
+            &["28P01", "28000", "3D000", "3F000", "42501", "42P01", "42703", "42601"],
+            Meaning::Is(Misconfigured),
+        ),
         (&["54000"], Meaning::Is(TooLarge)),
         (&["XX001", "XX002"], Meaning::Is(Corrupt)),
         (&["XX000", "58030", "23505", "", "40002"], Meaning::Is(Other)),

@@ -1,0 +1,183 @@
+//! Starts that fail, servers that are refused, and what `connect` tells.
+
+use std::time::Duration;
+
+use cloakroom_core::{Created, Error, ErrorKind, Freshness, Store as _, StoreErrorKind};
+use cloakroom_sqlx::{Dialect, MysqlStore, PostgresStore, SqlStore, SqliteStore, Sweep};
+use xtask::server::{MariadbServer, PostgresServer};
+
+use crate::log::Log;
+use crate::machine::Machine as _;
+use crate::sample::{self, MINUTE};
+use crate::scratch::Scratch;
+
+async fn refusal<D: Dialect>(url: &str) -> Error {
+    let error = SqlStore::<D>::connect(url).await.expect_err("a refusal");
+    assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+    error
+}
+
+async fn misconfigured<D: Dialect>(url: &str, advice: &str) {
+    let error = refusal::<D>(url).await;
+    assert_eq!(error.kind(), ErrorKind::Misconfigured, "{error:?}");
+    assert!(error.to_string().contains(advice), "{error}");
+}
+
+#[tokio::test]
+async fn absent_server_is_unavailable() {
+    for url in ["postgres://a:s3cret@127.0.0.1:1/a", "postgres://a:s3cret@%2Fnowhere/a"] {
+        let error = refusal::<sqlx::Postgres>(&format!("{url}?connect_timeout=100ms")).await;
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{url}");
+    }
+    for url in ["mysql://a:s3cret@127.0.0.1:1/a?", "mariadb://a:s3cret@localhost/a?socket=/nowhere/s.sock&"] {
+        let error = refusal::<sqlx::MySql>(&format!("{url}connect_timeout=100ms")).await;
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn urls_that_cannot_be_meant_are_refused() {
+    for url in [
+        "postgres://a:s3cret@localhost/a?timeout=1ms",
+        "postgres://a:s3cret@localhost/a?connect_timeout=61s",
+        "postgres://a:s3cret@localhost/a?max_connections=0",
+        "postgres://a:s3cret@localhost/a?max_connections=1001",
+        "postgres://a:s3cret@localhost/a?sweep=999ms",
+        "postgres://a:s3cret@localhost/a?sweep=25h",
+        "postgres://a:s3cret@localhost/a?ssl-mode=REQUIRED",
+        "postgres:///a",
+        "mysql://a:s3cret@localhost/a",
+    ] {
+        let error = PostgresStore::connect_lazy(url).expect_err(url);
+        assert_eq!(error.kind(), ErrorKind::Misconfigured, "{url}");
+        assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+    }
+    let builder = || SqliteStore::builder("sqlite::memory:");
+    for (what, builder) in [
+        ("timeout", builder().with_timeout(Duration::from_secs(61))),
+        ("connect_timeout", builder().with_connect_timeout(Duration::from_millis(9))),
+        ("max_connections", builder().with_max_connections(0)),
+        ("sweep", builder().with_sweep(Sweep::Every(Duration::ZERO))),
+    ] {
+        assert_eq!(builder.connect_lazy().expect_err(what).kind(), ErrorKind::Misconfigured, "{what}");
+    }
+}
+
+#[test]
+fn store_outside_of_a_runtime_is_refused() {
+    let error = SqliteStore::connect_lazy("sqlite::memory:").expect_err("no runtime");
+    assert_eq!(error.kind(), ErrorKind::Misconfigured);
+    assert!(error.to_string().contains("inside a Tokio runtime"), "{error}");
+}
+
+#[tokio::test]
+async fn files_that_are_none_are_refused() {
+    let scratch = Scratch::new();
+    let at = |name: &str| format!("sqlite:{}", scratch.path().join(name).display());
+    misconfigured::<sqlx::Sqlite>(&at("nowhere/sessions.db"), "cannot be opened").await;
+    std::fs::write(
+        scratch.path().join("text"),
+        "this is not a database, and longer than its header would be; ".repeat(9),
+    )
+    .expect("a file");
+    misconfigured::<sqlx::Sqlite>(&at("text"), "no SQLite database").await;
+    misconfigured::<sqlx::Sqlite>(&format!("{}?table=shop.s", scratch.url()), "no schemas").await;
+}
+
+#[tokio::test]
+#[ignore = "needs postgres: run `cargo xtask test`"]
+async fn postgres_says_what_to_do() {
+    let server = PostgresServer::start().expect("a server");
+    let url = server.url();
+    for (wrong, advice) in [
+        (url.replace("s3cret", "s3cret0"), "the user or the password"),
+        (url.replace("app:", "nobody:"), "the user or the password"),
+        (format!("{url}2"), "the database of the URL does not exist"),
+        (format!("{url}?table=nowhere.sessions"), "the schema of the table does not exist"),
+    ] {
+        misconfigured::<sqlx::Postgres>(&wrong, advice).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs mariadb: run `cargo xtask test`"]
+async fn mariadb_says_what_to_do() {
+    let server = MariadbServer::start().expect("a server");
+    let url = server.url();
+    for (wrong, advice) in [
+        (url.replace("s3cret", "s3cret0"), "the user, the password"),
+        (url.replace("app:", "nobody:"), "the user, the password"),
+        (format!("{url}2"), "the user"),
+    ] {
+        misconfigured::<sqlx::MySql>(&wrong, advice).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: run `cargo xtask test`"]
+async fn postgres_that_would_lose_sessions_is_refused() {
+    let server = PostgresServer::start().expect("a server");
+    let url = server.url();
+    let store = PostgresStore::connect(&url).await.expect("a server");
+    let (key, record) = (sample::key(), sample::record());
+    assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+    server.run("ALTER TABLE cloakroom_sessions SET UNLOGGED");
+    misconfigured::<sqlx::Postgres>(&url, "UNLOGGED").await;
+    server.run("ALTER TABLE cloakroom_sessions SET LOGGED");
+    // As after a change of places, and then as at a start.
+    server.run("ALTER ROLE app SET default_transaction_read_only = on");
+    server.terminate();
+    assert!(store.load(&key, Freshness::Latest).await.expect("an answer").is_some());
+    let error = store.touch(&key, record.version, MINUTE * 2).await.expect_err("read-only");
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
+    assert!(format!("{error:?}").contains("connect to the primary"), "{error:?}");
+    misconfigured::<sqlx::Postgres>(&url, "read-only").await;
+    server.run("ALTER ROLE app RESET default_transaction_read_only");
+    server.terminate();
+    assert!(store.load(&key, Freshness::Latest).await.expect("an answer").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs mariadb: run `cargo xtask test`"]
+async fn mariadb_that_would_lose_sessions_is_refused() {
+    let server = MariadbServer::start().expect("a server");
+    let url = server.url();
+    let store = MysqlStore::connect(&url).await.expect("a server");
+    let (key, record) = (sample::key(), sample::record());
+    assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+    for engine in ["MyISAM", "Aria"] {
+        server.run(&format!("ALTER TABLE cloakroom_sessions ENGINE={engine}"));
+        misconfigured::<sqlx::MySql>(&url, "InnoDB").await;
+    }
+    server.run("ALTER TABLE cloakroom_sessions ENGINE=InnoDB; SET GLOBAL read_only = ON");
+    let error = store.touch(&key, record.version, MINUTE * 2).await.expect_err("read-only");
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
+    assert!(format!("{error:?}").contains("connect to the primary"), "{error:?}");
+    misconfigured::<sqlx::MySql>(&url, "read-only").await;
+    server.run("SET GLOBAL read_only = OFF");
+    assert!(store.load(&key, Freshness::Latest).await.expect("an answer").is_some());
+    // A server that takes less than the store does says so at the start.
+    server.run("SET GLOBAL max_allowed_packet = 1048576");
+    let store = MysqlStore::connect(&url).await.expect("a server");
+    let mut large = sample::record();
+    large.payload = vec![7; 1_048_576 - 1024 + 1];
+    let error = store.create(&sample::key(), &large).await.expect_err("too large");
+    assert_eq!(error.kind(), StoreErrorKind::TooLarge);
+    large.payload.pop();
+    assert_eq!(store.create(&sample::key(), &large).await.expect("an answer"), Created::Created);
+}
+
+#[tokio::test]
+async fn connect_tells_what_it_did() {
+    let (log, _guard) = Log::listen();
+    let scratch = Scratch::new();
+    for created in [true, false] {
+        let before = log.text().len();
+        let store = SqliteStore::connect(&scratch.url()).await.expect("a file");
+        let text = log.text().split_off(before);
+        assert!(text.contains("INFO cloakroom::sqlx: sessions are kept in a table"), "{text}");
+        assert!(text.contains(&format!("created={created}")), "{text}");
+        assert!(text.contains("table=cloakroom_sessions") && text.contains("sweep=Every(60s)"), "{text}");
+        drop(store);
+    }
+}
