@@ -43,15 +43,7 @@ pub(crate) fn run(task: &Task) -> Result<ExitCode> {
         }
         for (nth, judge) in judges.iter().enumerate() {
             let mut command = mutants(&copy, package, task, diff.as_deref());
-            command.args([
-                "--test-package",
-                judge,
-                "--in-place",
-                "--jobs",
-                "1",
-                "--minimum-test-timeout",
-                "30",
-            ]);
+            command.args(["--test-package", judge, "--in-place", "--minimum-test-timeout", "30"]);
             command.arg("--output").arg(&results);
             if nth > 0 {
                 // Only what those before did not notice.

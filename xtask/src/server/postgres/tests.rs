@@ -10,6 +10,8 @@ use crate::server::{client, family};
 
 /// What a client asks first: whether TLS is spoken. The answer is one letter.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+/// What it says then: who it is, in version 3 of the protocol.
+const STARTUP: &[u8] = b"\0\0\0\x1f\0\x03\0\0user\0app\0database\0app\0\0";
 
 #[test]
 fn only_the_own_process_is_ready() {
@@ -76,15 +78,20 @@ fn dropping_a_server_leaves_no_directory_and_nobody_on_its_port() {
 fn a_frozen_server_keeps_its_connections_and_is_ended_in_good_time() {
     let server = PostgresServer::start().unwrap();
     let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
-    server.stop().unwrap();
-    stream.write_all(&SSL_REQUEST).unwrap();
-    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let mut answer = [0; 1];
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(&SSL_REQUEST).unwrap();
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"N");
+    // Now a process of its own serves the connection, and that one has to stand still too.
+    server.stop().unwrap();
+    stream.write_all(STARTUP).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     assert!(stream.read(&mut answer).is_err());
     server.cont().unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     stream.read_exact(&mut answer).unwrap();
-    assert_eq!(&answer, b"N");
+    assert_eq!(&answer, b"R", "the server asks who it is");
     server.stop().unwrap();
     let start = Instant::now();
     drop(server);
