@@ -33,8 +33,8 @@ mod survey;
 /// How often one request is sent on from node to node. Two are usual while a slot moves.
 const DETOURS: u32 = 6;
 
-/// How often one request is asked again after its connection broke.
-const BREAKS: u32 = 1;
+/// How often one request is asked again after its connection broke: at the same node, and at others.
+const BREAKS: (u32, u32) = (1, 4);
 
 /// After which time without a reply somebody looks whether the key has moved.
 const SLOW: Duration = Duration::from_millis(300);
@@ -81,16 +81,17 @@ impl Cluster {
         let (mut detours, mut breaks, mut pause) = (0, 0, PAUSES.0);
         let mut guest: Option<Place> = None;
         loop {
+            let owner = self.owner(slot, errand).await?;
             let (place, asking) = match guest.take() {
                 Some(place) => (place, Asking::Yes),
-                None => (self.owner(slot, errand).await?, Asking::No),
+                None => (owner.clone(), Asking::No),
             };
             let node = match self.0.node(&place) {
                 Ok(node) => node,
                 Err(failure) => return Err(errand.failed(failure)),
             };
             let attempt = pin!(node.attempt(request, asking, errand.deadline()));
-            let outcome = match select(attempt, pin!(self.moved(slot, &place))).await {
+            let outcome = match select(attempt, pin!(self.moved(slot, &owner))).await {
                 Either::Left((outcome, _)) => outcome,
                 // Whatever the old node still does counts for nothing. The new one knows.
                 Either::Right(_) => {
@@ -101,13 +102,15 @@ impl Cluster {
                 Ok(replies) => match Detour::of(&replies, &place) {
                     None => return Ok(replies),
                     Some(Detour::Later) if errand.ends_within(pause) => return Ok(replies),
+                    // What a look around did not mend is wrong in itself.
+                    Some(Detour::Elsewhere) if detours > 0 => return Ok(replies),
                     Some(_) if detours == DETOURS => {
                         return Err(errand.failed(nobody("the nodes send each other's requests in circles")));
                     }
                     Some(detour) => detour,
                 },
                 Err(setback) => {
-                    self.recover(setback, slot, &place, &mut breaks, errand).await?;
+                    self.recover(setback, slot, &owner, &mut breaks, errand).await?;
                     continue;
                 }
             };
@@ -139,12 +142,12 @@ impl Cluster {
         &self,
         setback: Setback,
         slot: Slot,
-        place: &Place,
+        asked: &Place,
         breaks: &mut u32,
         errand: &mut Errand,
     ) -> Result<(), StoreError> {
         let (failure, again) = match setback {
-            Setback::Again(failure) => (failure, *breaks < BREAKS),
+            Setback::Again(failure) => (failure, *breaks < BREAKS.0),
             Setback::Final(failure) => (failure, false),
         };
         match &failure {
@@ -156,8 +159,8 @@ impl Cluster {
             Failure::Lost(_) | Failure::Unreached(_) | Failure::Nobody { .. } => {}
         }
         self.surveyed(errand).await;
-        let has_moved = self.0.survey.chart().owner(slot).is_some_and(|owner| owner != place);
-        if again || has_moved {
+        let has_moved = self.0.survey.chart().owner(slot).is_some_and(|owner| owner != asked);
+        if again || (has_moved && *breaks < BREAKS.1) {
             *breaks += 1;
             errand.remember(&failure);
             return Ok(());

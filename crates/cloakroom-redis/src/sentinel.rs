@@ -89,8 +89,10 @@ impl Sentinels {
         self.watch();
         let mut until = Instant::now() + self.connect_timeout;
         loop {
-            let round = self.round(until, self.voices.len() / 2 + 1).await;
-            let place = self.announce(&round)?;
+            // Those who answer first need not be the ones who know.
+            let (most, all) = (self.voices.len() / 2 + 1, self.voices.len());
+            let round = self.round(until, most).await;
+            let place = self.announce(&round, all)?;
             let standing = Standing::While { place: place.clone(), announced: self.announced.subscribe() };
             let reached = match select(pin!(self.reach_primary(&place, config)), pin!(standing.ended())).await
             {
@@ -150,10 +152,10 @@ impl Sentinels {
     }
 
     /// Tells all links who the primary is: what the sentinels say, unless those who said it may be behind the
-    /// times.
-    fn announce(&self, round: &Round) -> Result<Place, Failure> {
+    /// times. So many of them must agree to go back to an older epoch, as they have after all were set up anew.
+    fn announce(&self, round: &Round, to_go_back: usize) -> Result<Place, Failure> {
         let (epoch, newest) = round.newest()?;
-        let is_old = epoch < self.epoch.load(Ordering::Acquire) && round.count() * 2 <= self.voices.len();
+        let is_old = epoch < self.epoch.load(Ordering::Acquire) && round.count() < to_go_back;
         if is_old && let Some(known) = self.announced.borrow().clone() {
             return Ok(known);
         }
@@ -179,10 +181,11 @@ impl Sentinels {
                 while let Some(sentinels) = watcher.0.upgrade() {
                     let next = Instant::now() + jittered(PERIOD);
                     let until = Instant::now() + sentinels.connect_timeout;
+                    let (most, all) = (sentinels.voices.len() / 2 + 1, sentinels.voices.len());
                     // The one who knows of a new primary may be the slowest.
-                    let round = sentinels.round(until, sentinels.voices.len()).await;
+                    let round = sentinels.round(until, all).await;
                     // What nobody can tell, the next dial reports.
-                    let _ = sentinels.announce(&round);
+                    let _ = sentinels.announce(&round, most);
                     let heard = Arc::clone(&sentinels.heard);
                     drop((round, sentinels));
                     // Sentinels tell when something happens; those that cannot be heard are asked.
@@ -198,7 +201,9 @@ struct Watcher(Weak<Sentinels>);
 
 impl Drop for Watcher {
     fn drop(&mut self) {
+        // It ends by itself only when they are gone.
         if let Some(sentinels) = self.0.upgrade() {
+            sentinels.home.is_gone();
             sentinels.watching.store(false, Ordering::Release);
         }
     }

@@ -82,7 +82,7 @@ impl Survey {
     /// Begins a survey, unless one is under way.
     pub(super) fn begin(&self, cluster: &Arc<Inner>) {
         if !self.under_way.swap(true, Ordering::AcqRel) {
-            let work = Work(Arc::clone(cluster));
+            let mut work = Work { cluster: Arc::clone(cluster), progress: Progress::Begun };
             cluster.home.spawn(async move { work.run().await });
         }
     }
@@ -97,28 +97,41 @@ impl Survey {
 }
 
 /// A survey under way. It ends when this is dropped, so that nobody waits for a runtime that is gone.
-struct Work(Arc<Inner>);
+struct Work {
+    cluster: Arc<Inner>,
+    progress: Progress,
+}
+
+#[derive(PartialEq, Eq)]
+enum Progress {
+    Begun,
+    Finished,
+}
 
 impl Drop for Work {
     fn drop(&mut self) {
-        self.0.survey.under_way.store(false, Ordering::Release);
-        self.0.survey.ended.send_modify(|count| *count += 1);
+        if self.progress == Progress::Begun {
+            self.cluster.home.is_gone();
+        }
+        self.cluster.survey.under_way.store(false, Ordering::Release);
+        self.cluster.survey.ended.send_modify(|count| *count += 1);
     }
 }
 
 impl Work {
-    async fn run(&self) {
-        let cluster = &self.0;
+    async fn run(&mut self) {
+        let cluster = &self.cluster;
         let last = cluster.survey.last().ended;
         if let Some(last) = last {
             sleep_until(last + PAUSE).await;
         }
         let failure = self.look_around().await.err();
         *cluster.survey.last() = Last { ended: Some(Instant::now()), failure };
+        self.progress = Progress::Finished;
     }
 
     async fn look_around(&self) -> Result<(), Failure> {
-        let cluster = &self.0;
+        let cluster = &self.cluster;
         let known = cluster.survey.chart();
         let mut first: Vec<Place> = known.primaries().cloned().collect();
         let mut others: Vec<Place> = known.replicas().to_vec();
@@ -155,7 +168,7 @@ impl Work {
     }
 
     async fn ask(&self, place: &Place, until: Instant) -> Result<Told, Failure> {
-        let node = self.0.node(place)?;
+        let node = self.cluster.node(place)?;
         let question = |what: &str| -> Cmd {
             let mut command = redis::cmd("CLUSTER");
             command.arg(what);

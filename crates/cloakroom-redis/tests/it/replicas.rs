@@ -36,6 +36,12 @@ fn store(server: &RedisServer) -> RedisStore {
     builder.connect_lazy().expect("a URL")
 }
 
+/// A store that waits as long as a busy machine takes.
+fn patient(server: &RedisServer) -> RedisStore {
+    let builder = RedisStore::builder(&server.url()).with_wait(1).with_timeout(MINUTE);
+    builder.with_wait_timeout(MINUTE / 2).connect_lazy().expect("a URL")
+}
+
 fn lacks_replicas(error: &StoreError) -> bool {
     let cause = error.source().map(ToString::to_string).unwrap_or_default();
     error.kind() == StoreErrorKind::Ambiguous && cause.contains("fewer replicas")
@@ -66,6 +72,7 @@ async fn write_counts_when_the_replica_has_it() {
         assert!(lacks_replicas(&error), "{error:?}");
     }
     replica.cont().expect("a running replica");
+    let (one, other) = (patient(&primary), patient(&primary));
     assert_eq!(other.delete(&key).await.expect("an answer"), Deleted::Missing);
     assert_eq!(one.create(&key, &record).await.expect("an answer"), Created::Created);
     assert_eq!(other.create(&key, &record).await.expect("an answer"), Created::Created);
@@ -101,7 +108,7 @@ async fn answers_without_a_write_need_no_replica() {
 #[ignore = "needs redis: run `cargo xtask test`"]
 async fn settling_a_write_keeps_its_time_to_live() {
     let (primary, replica) = pair();
-    let store = store(&primary);
+    let store = patient(&primary);
     let (key, record) = (sample::key(), sample::record());
     assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
     let touched = store.touch(&key, record.version, MINUTE * 10).await;
@@ -126,7 +133,7 @@ async fn waiting_writes_hold_up_nobody_else() {
     let (primary, replica) = pair();
     let store = store(&primary);
     let (key, record) = (sample::key(), sample::record());
-    assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+    assert_eq!(patient(&primary).create(&key, &record).await.expect("an answer"), Created::Created);
     replica.stop().expect("a frozen replica");
     let writers: Vec<_> = (0..8)
         .map(|_| {
@@ -193,7 +200,7 @@ async fn crowd_without_a_replica_leaves_in_time() {
 #[ignore = "needs redis: run `cargo xtask test`"]
 async fn waiting_costs_what_it_says() {
     let (primary, _replica) = pair();
-    let store = store(&primary);
+    let store = patient(&primary);
     let absent = store.replace(&sample::key(), sample::version(), &sample::record()).await;
     assert_eq!(absent.expect("an answer"), Replaced::Missing);
     let absent = store.touch(&sample::key(), sample::version(), MINUTE).await;
