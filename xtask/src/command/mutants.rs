@@ -41,10 +41,16 @@ pub(crate) fn run(task: &Task) -> Result<ExitCode> {
             step::run(list)?;
             continue;
         }
+        let results = results.join("mutants.out");
+        // An earlier run's would be taken for this one's where there is nothing to change.
+        let _ = fs::remove_dir_all(&results);
         for (nth, judge) in judges.iter().enumerate() {
+            if nth > 0 && !survivors::any(&results) {
+                break;
+            }
             let mut command = mutants(&copy, package, task, diff.as_deref());
             command.args(["--test-package", judge, "--in-place", "--minimum-test-timeout", "30"]);
-            command.arg("--output").arg(&results);
+            command.arg("--output").arg(results.parent().unwrap_or(&home));
             if nth > 0 {
                 // Only what those before did not notice.
                 command.arg("--iterate");
@@ -53,7 +59,7 @@ pub(crate) fn run(task: &Task) -> Result<ExitCode> {
             command.args(["--", "--tests"]);
             judge_of(command, judge)?;
         }
-        survivors.read(&results.join("mutants.out"))?;
+        survivors.read(&results)?;
     }
     if task.list {
         return Ok(ExitCode::SUCCESS);

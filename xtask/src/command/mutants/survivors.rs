@@ -51,9 +51,17 @@ struct Verdict<'a> {
     equivalent: Vec<&'a str>,
 }
 
+/// Whether `cargo mutants` wrote down that some survived.
+pub(super) fn any(results: &Path) -> bool {
+    fs::read(results.join("missed.txt")).is_ok_and(|missed| !missed.is_empty())
+}
+
 impl Survivors {
-    /// Adds what `cargo mutants` wrote down.
+    /// Adds what `cargo mutants` wrote down; nothing, where it found nothing to change.
     pub(super) fn read(&mut self, results: &Path) -> Result<()> {
+        if !results.exists() {
+            return Ok(());
+        }
         let lines = |name: &str| -> Result<Vec<String>> {
             let file = results.join(name);
             let text =
@@ -128,7 +136,7 @@ fn without_place(name: &str) -> String {
 mod tests {
     use std::fs;
 
-    use super::{STRICT, Survivors, Verdict, is_of, without_place};
+    use super::{STRICT, Survivors, Verdict, any, is_of, without_place};
     use crate::workspace;
 
     const SEAL: &str = "crates/cloakroom-codec/src/seal.rs:12:5: replace < with <= in Seal::open";
@@ -168,7 +176,10 @@ mod tests {
             fs::write(home.join(format!("{name}.txt")), text).unwrap();
         }
         let mut survivors = Survivors::default();
+        survivors.read(&home.join("nowhere")).unwrap();
+        assert_eq!(survivors, Survivors::default());
         survivors.read(&home).unwrap();
+        assert!(any(&home) && !any(&home.join("nowhere")));
         assert_eq!((survivors.missed.len(), survivors.caught), (1, 2));
         let (green, red) = (std::process::ExitCode::SUCCESS, std::process::ExitCode::FAILURE);
         let code = survivors.close("", &home.join("survivors.txt")).unwrap();
