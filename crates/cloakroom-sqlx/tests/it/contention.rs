@@ -139,3 +139,29 @@ async fn writers_of_one_file_do_not_turn_each_other_away() {
 async fn connect(scratch: &Scratch) -> SqliteStore {
     SqlStore::connect(&format!("{}?timeout=20s", scratch.url())).await.expect("a file")
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs mariadb: run `cargo xtask test`"]
+async fn time_left_is_told_by_the_clock_of_the_look() {
+    let server = MariadbServer::start().expect("a server");
+    let store = MysqlStore::connect(&server.url()).await.expect("a server");
+    let key = sample::key();
+    let mut rival = MySqlConnection::connect(&server.url()).await.expect("a connection");
+    rival.execute("LOCK TABLES cloakroom_sessions WRITE").await.expect("a lock");
+    let reader = store.clone();
+    let look = tokio::spawn(async move { reader.load(&key, Freshness::Latest).await });
+    let waiting = || server.run("SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting%'");
+    while waiting().trim().is_empty() {}
+    // Written after the look has begun, for one minute.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    sqlx::query(
+        "INSERT INTO cloakroom_sessions VALUES (?, 1, UNIX_TIMESTAMP(NOW(6)) * 1000 + 60000, NULL, 'x')",
+    )
+    .bind(key.as_bytes().as_slice())
+    .execute(&mut rival)
+    .await
+    .expect("a row");
+    rival.execute("UNLOCK TABLES").await.expect("the end");
+    let found = look.await.expect("an end").expect("an answer").expect("a record");
+    assert!(found.ttl <= MINUTE, "{:?}", found.ttl);
+}

@@ -13,6 +13,7 @@ on_both_servers! {
     verb_whose_reply_is_cut_at_any_byte_finds_its_own_write
     write_of_another_after_a_lost_reply_is_ambiguous
     forgotten_connections_cost_one_deadline
+    connection_is_made_though_the_verb_that_wanted_it_gave_up
 }
 
 /// More than the reply to any of these verbs.
@@ -127,4 +128,26 @@ async fn forgotten_connections_cost_one_deadline<M: Machine>() {
         assert_eq!(found, None);
         assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     }
+}
+
+/// Else a verb whose deadline is shorter than a greeting takes would begin one again and again.
+async fn connection_is_made_though_the_verb_that_wanted_it_gave_up<M: Machine>() {
+    let server = M::begin();
+    let proxy = Proxy::start(server.port()).await;
+    proxy.bar(true);
+    let store = SqlStore::<M::Dialect>::builder(&server.address_by(proxy.port()))
+        .with_timeout(Duration::from_millis(20))
+        .with_connect_timeout(Duration::from_secs(20))
+        .connect_lazy()
+        .expect("a URL");
+    let error = store.load(&sample::key(), Freshness::Latest).await.expect_err("no connection");
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    proxy.bar(false);
+    tokio::time::timeout(Duration::from_secs(15), async {
+        while !format!("{store:?}").contains("1 of 1 connections idle") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("a connection");
 }
