@@ -199,10 +199,8 @@ impl ClusterFleet {
     ///
     /// There is none now.
     pub fn primary_of_slot(&self, slot: u16) -> Result<u16> {
-        // One that was frozen may not know yet that it was replaced in a later epoch.
-        let members = self.members()?.into_iter().filter(|member| member.has(slot));
-        let latest = members.max_by_key(|member| member.epoch);
-        latest.map(|member| member.port).ok_or_else(|| Error::new(format!("nobody keeps the slot {slot}")))
+        let keeper = Member::keeper(self.members()?, slot);
+        keeper.map(|member| member.port).ok_or_else(|| Error::new(format!("nobody keeps the slot {slot}")))
     }
 
     /// The port of the replica that would take over a key.

@@ -36,7 +36,13 @@ impl Member {
             .ok_or_else(|| Error::new("a node does not know itself"))
     }
 
-    pub(super) fn has(&self, slot: u16) -> bool {
+    /// Who keeps a slot, if several say so of themselves: one that was frozen may not know yet that it was replaced, in a
+    /// later epoch.
+    pub(super) fn keeper(members: Vec<Self>, slot: u16) -> Option<Self> {
+        members.into_iter().filter(|member| member.has(slot)).max_by_key(|member| member.epoch)
+    }
+
+    fn has(&self, slot: u16) -> bool {
         self.slots.iter().any(|(from, to)| (*from..=*to).contains(&slot))
     }
 
@@ -94,6 +100,16 @@ mod tests {
         assert_eq!(member, expected);
         assert!(member.has(5460) && member.has(7000) && !member.has(5461) && member.has_slots());
         assert_eq!(parse("07c3 :0@0 master"), None);
+    }
+
+    #[test]
+    fn the_latest_of_several_keepers_counts() {
+        let member = |port: u16, epoch: u16, slots: &str| {
+            parse(&format!("07c3 127.0.0.1:{port}@2 myself,master - 0 0 {epoch} connected {slots}")).unwrap()
+        };
+        let members = vec![member(1, 3, "0-9"), member(2, 7, "0-9"), member(3, 9, "10-19")];
+        assert_eq!(Member::keeper(members.clone(), 9).map(|member| member.port), Some(2));
+        assert_eq!(Member::keeper(members, 20), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::{SentinelFleet, pair};
+use crate::server::RedisServer;
 use crate::server::resp::RespConnection;
 
 #[test]
@@ -84,12 +85,17 @@ fn passwords_are_asked_for_and_a_primary_alone_refuses_writes() {
     }
     fleet.cli(primary, &["SET", "coat", "12"]).unwrap();
 
-    let replicas: Vec<u16> =
-        fleet.servers().iter().map(|server| server.port()).filter(|port| *port != primary).collect();
-    for port in replicas {
-        fleet.server_mut(port).unwrap().kill9();
-    }
-    let error = fleet.cli(primary, &["SET", "coat", "12"]).unwrap_err();
+    // The sentinels know each other's password too: they have to vote.
+    fleet.kill_primary().unwrap();
+    let promoted = fleet.wait_for_failover(primary).unwrap();
+    let last = fleet
+        .servers()
+        .iter()
+        .map(RedisServer::port)
+        .find(|port| ![primary, promoted].contains(port))
+        .unwrap();
+    fleet.server_mut(last).unwrap().kill9();
+    let error = fleet.cli(promoted, &["SET", "coat", "12"]).unwrap_err();
     assert!(std::error::Error::source(&error).unwrap().to_string().starts_with("NOREPLICAS"), "{error:?}");
     assert!(fleet.server(1).is_err());
 }
