@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Created, Deleted, Freshness, Record, Store as _, StoreErrorKind};
+use cloakroom_core::{
+    Created, Deleted, Freshness, PrincipalTag, Record, Replaced, Store as _, StoreErrorKind,
+};
 use cloakroom_sqlx::SqliteStore;
 use sqlx::sqlite::SqlitePoolOptions;
 
@@ -82,4 +84,20 @@ async fn records_in_memory_outlive_deadlines() {
         }
     };
     assert_eq!(found.expect("a record").payload, record.payload);
+}
+
+#[tokio::test]
+async fn tag_of_the_principal_comes_back() {
+    let store = SqliteStore::connect("sqlite::memory:").await.expect("memory");
+    let tag = Some(PrincipalTag::from_bytes(*sample::key().as_bytes()));
+    let (key, record) = (sample::key(), sample::record().with_principal(tag));
+    assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+    let found = store.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
+    assert_eq!(found.principal, tag);
+    // Whoever writes says anew whose it is.
+    let next = sample::record();
+    let replaced = store.replace(&key, record.version, &next).await.expect("an answer");
+    assert_eq!(replaced, Replaced::Replaced);
+    let found = store.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
+    assert_eq!(found.principal, None);
 }
