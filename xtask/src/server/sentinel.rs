@@ -150,7 +150,7 @@ impl SentinelFleetBuilder {
             say(&["auth-pass", SERVICE, password]);
         }
         if let Some(password) = &self.sentinel_password {
-            say(&["sentinel-pass", password]);
+            // They use it among themselves as well.
             builder = builder.with_password(password);
         }
         builder.with_arguments(arguments).start()
