@@ -1,5 +1,7 @@
 //! What is sent in one go, and what came back.
 
+use std::borrow::Cow;
+
 use redis::{Cmd, Pipeline, Value};
 
 use crate::error::turned_away;
@@ -7,7 +9,8 @@ use crate::quorum::Quorum;
 
 /// Commands on one key that are sent in one go; each must be one that may be executed twice.
 pub(crate) struct Request {
-    commands: Vec<Cmd>,
+    /// Ours, and behind them the wait, if there is one.
+    commands: Pipeline,
     quorum: Option<Quorum>,
 }
 
@@ -20,18 +23,24 @@ pub(crate) enum Asking {
 }
 
 impl Request {
-    pub(crate) const fn new(commands: Vec<Cmd>) -> Self {
-        Self { commands, quorum: None }
+    pub(crate) fn new(commands: impl IntoIterator<Item = Cmd>) -> Self {
+        let mut pipeline = redis::pipe();
+        for command in commands {
+            pipeline.add_command(command);
+        }
+        Self { commands: pipeline, quorum: None }
     }
 
     pub(crate) fn one(command: Cmd) -> Self {
-        Self::new(vec![command])
+        Self::new([command])
     }
 
     /// The same commands, and behind them the wait for replicas, if there is to be one.
-    pub(crate) const fn and_wait(mut self, quorum: Option<Quorum>) -> Self {
-        self.quorum = quorum;
-        self
+    pub(crate) fn and_wait(mut self, quorum: Option<Quorum>) -> Self {
+        if let Some(quorum) = quorum {
+            self.commands.add_command(quorum.command());
+        }
+        Self { quorum, ..self }
     }
 
     /// Whether the server will block the connection that this is sent on.
@@ -39,18 +48,19 @@ impl Request {
         self.quorum.is_some()
     }
 
-    pub(crate) fn pack(&self, asking: Asking) -> Pipeline {
+    pub(crate) fn pack(&self, asking: Asking) -> Cow<'_, Pipeline> {
+        if asking == Asking::No {
+            return Cow::Borrowed(&self.commands);
+        }
+        let ours = self.commands.len() - usize::from(self.blocks());
         let mut pipeline = redis::pipe();
-        for command in &self.commands {
-            if asking == Asking::Yes {
+        for (at, command) in self.commands.cmd_iter().enumerate() {
+            if at < ours {
                 pipeline.cmd("ASKING");
             }
             pipeline.add_command(command.clone());
         }
-        if let Some(quorum) = self.quorum {
-            pipeline.add_command(quorum.command());
-        }
-        pipeline
+        Cow::Owned(pipeline)
     }
 
     /// Tells the replies to our commands from those to what was put between and behind them.

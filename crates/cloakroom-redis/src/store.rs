@@ -223,7 +223,7 @@ impl Store for RedisStore {
             command.arg(&name);
             command
         };
-        let request = Request::new(vec![command("GET"), command("PTTL")]);
+        let request = Request::new([command("GET"), command("PTTL")]);
         let mut errand = Errand::read(self.timeout);
         let replies = self.fleet.ask(&name, &request, &mut errand).await?;
         let [value, left] = errand.replies(replies.values)?;

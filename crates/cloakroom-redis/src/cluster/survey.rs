@@ -174,7 +174,7 @@ impl Work {
             command.arg(what);
             command
         };
-        let request = Request::new(vec![question("INFO"), question("SLOTS")]);
+        let request = Request::new([question("INFO"), question("SLOTS")]);
         let replies = match node.attempt(&request, Asking::No, until).await {
             Ok(replies) => replies,
             Err(Setback::Again(failure) | Setback::Final(failure)) => return Err(failure),
