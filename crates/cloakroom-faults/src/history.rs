@@ -1,6 +1,6 @@
 //! What was asked of a store, and what it answered.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -133,6 +133,7 @@ pub struct History(Arc<Inner>);
 struct Inner {
     origin: Instant,
     order: AtomicU64,
+    under_way: AtomicUsize,
     events: Mutex<Vec<Event>>,
 }
 
@@ -140,8 +141,8 @@ impl History {
     /// One that begins now.
     #[must_use]
     pub fn new() -> Self {
-        let (order, events) = (AtomicU64::new(0), Mutex::default());
-        Self(Arc::new(Inner { origin: Instant::now(), order, events }))
+        let (order, under_way, events) = (AtomicU64::new(0), AtomicUsize::new(0), Mutex::default());
+        Self(Arc::new(Inner { origin: Instant::now(), order, under_way, events }))
     }
 
     /// Now.
@@ -155,6 +156,12 @@ impl History {
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         self.lock().clone()
+    }
+
+    /// How many calls are under way, those included that were dropped.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.0.under_way.load(Ordering::SeqCst)
     }
 
     /// How many calls there were so far.
@@ -173,6 +180,7 @@ impl History {
     pub(crate) fn begin(&self, key: StoreKey, act: Act) -> usize {
         let mut events = self.lock();
         let (invoked, number) = (self.now(), events.len());
+        self.0.under_way.fetch_add(1, Ordering::SeqCst);
         let (end, overrun) = (End::Dropped, Duration::ZERO);
         events.push(Event { key, act, invoked, ended: None, end, overrun });
         number
@@ -181,6 +189,7 @@ impl History {
     pub(crate) fn end(&self, number: usize, end: End, overrun: Duration) {
         let mut events = self.lock();
         let ended = Some(self.now());
+        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
         if let Some(event) = events.get_mut(number) {
             *event = Event { ended, end, overrun, ..*event };
         }

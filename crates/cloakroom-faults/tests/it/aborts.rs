@@ -19,26 +19,29 @@ type Seen = (Option<String>, Option<String>);
 
 pub(crate) async fn application_dies_between_any_two_store_calls(backend: Backend, effort: Effort) {
     let bench = Bench::new(backend, Duration::from_secs(2));
-    let url = bench.server.url();
+    deaths(backend.name, &bench.server.url(), effort.rounds()).await;
+}
+
+/// Lets it die before and after each of its calls.
+pub(crate) async fn deaths(name: &str, url: &str, rounds: u32) {
     let (mut deaths, mut found) = (0, BTreeMap::<String, u32>::new());
-    for _ in 0..effort.rounds() {
+    for _ in 0..rounds {
         for call in 1..MOST_CALLS {
             let mut survived = 0;
             for moment in ["before", "after"] {
                 let secret = fresh_key().expect("randomness").public_handle().as_str().to_owned();
-                let told = tokio::task::block_in_place(|| victim(&url, &secret, call, moment));
+                let told = tokio::task::block_in_place(|| victim(url, &secret, call, moment));
                 if told.last().is_some_and(|line| line == "end") {
                     survived += 1;
                     continue;
                 }
                 deaths += 1;
-                let what = aftermath(&url, &secret, &told).await;
+                let what = aftermath(url, &secret, &told).await;
                 *found.entry(format!("{}: {what}", STEPS[told.len()])).or_default() += 1;
             }
             if survived == 2 {
                 println!(
-                    "{}: {deaths} deaths at {} store calls, one before and one after each: {found:?}",
-                    backend.name,
+                    "{name}: {deaths} deaths at {} store calls, one before and one after each: {found:?}",
                     call - 1
                 );
                 assert!(call > 8, "too few store calls: {call}");
@@ -46,7 +49,7 @@ pub(crate) async fn application_dies_between_any_two_store_calls(backend: Backen
             }
         }
     }
-    assert!(deaths >= 18 * effort.rounds(), "{deaths}");
+    assert!(deaths >= 18 * rounds, "{deaths}");
     // The judge objects to what is neither.
     for (step, seen) in [
         (1, (Some("ada"), Some("one"))),

@@ -73,6 +73,14 @@ impl Bench {
         Proxy::before(address).await.expect("a proxy")
     }
 
+    /// Waits for a moment in which calls are under way: in it something will strike.
+    pub(crate) async fn busy_moment(&self) -> Moment {
+        while self.history.under_way() == 0 {
+            tokio::task::yield_now().await;
+        }
+        self.history.now()
+    }
+
     /// Does something to the server that takes a while.
     pub(crate) fn harm(&mut self, harm: impl FnOnce(&mut dyn Server)) -> Moment {
         let moment = self.history.now();
@@ -127,9 +135,18 @@ pub(crate) async fn until_it_works(store: &Recorded) -> Duration {
 
 /// Runs a test on a runtime with two threads, for ten minutes at most.
 pub(crate) fn run(test: impl Future<Output = ()>) {
+    run_for(Effort::Bounded, test);
+}
+
+/// Runs a test for as long as its effort may take.
+pub(crate) fn run_for(effort: Effort, test: impl Future<Output = ()>) {
+    let limit = match effort {
+        Effort::Bounded => Duration::from_secs(600),
+        Effort::Long => Duration::from_secs(11 * 3600),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let ended = runtime.block_on(async { timeout(Duration::from_secs(600), test).await.is_ok() });
+    let ended = runtime.block_on(async { timeout(limit, test).await.is_ok() });
     runtime.shutdown_background();
     assert!(ended, "the run came to no end");
 }

@@ -12,7 +12,7 @@ pub(crate) async fn connections_are_ended_under_load(backend: Backend, effort: E
     let nodes = bench.nodes().await;
     let clients = workload().start(&nodes);
     sleep(Duration::from_millis(300)).await;
-    let struck = bench.history.now();
+    let struck = bench.busy_moment().await;
     for _ in 0..8 * effort.rounds() {
         bench.harm(|server| server.end_connections());
         sleep(Duration::from_millis(60)).await;

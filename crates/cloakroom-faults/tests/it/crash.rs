@@ -16,7 +16,8 @@ pub(crate) async fn server_crashes_under_load(backend: Backend, effort: Effort) 
         let nodes = bench.nodes().await;
         let clients = workload().start(&nodes);
         sleep(Duration::from_millis(500)).await;
-        let struck = bench.harm(|server| server.kill9());
+        let struck = bench.busy_moment().await;
+        bench.harm(|server| server.kill9());
         sleep(Duration::from_millis(300)).await;
         bench.harm(|server| server.restart());
         let over = bench.history.now();

@@ -15,7 +15,8 @@ pub(crate) async fn server_freezes_under_load(backend: Backend, effort: Effort) 
         let nodes = bench.nodes().await;
         let clients = workload().start(&nodes);
         sleep(Duration::from_millis(400)).await;
-        let struck = bench.harm(|server| server.stop());
+        let struck = bench.busy_moment().await;
+        bench.harm(|server| server.stop());
         // Shorter than a deadline, a few deadlines, and the ten seconds of a long run.
         let frozen = [900, 150, 10_000][round as usize % 3];
         sleep(Duration::from_millis(frozen)).await;

@@ -3,12 +3,15 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use cloakroom::{Freshness, Record, Store as _, StoreErrorKind, StoreKey, Version};
+use cloakroom::{Freshness, Record, Store as _, StoreErrorKind, StoreKey};
 use cloakroom_faults::{Keeping, check, fresh_key, record};
-use xtask::server::{Persistence, RedisServer};
+use tokio::task::block_in_place;
+use tokio::time::sleep;
+use xtask::server::{MariadbServer, MemcachedServer, Persistence, PostgresServer, RedisServer};
 
 use crate::bench::{Bench, run, wants_clean, workload};
-use crate::servers::{Backend, REDIS};
+use crate::disk::{OnSmallDisk, SmallDisk};
+use crate::servers::{Backend, MARIADB, MEMCACHED, POSTGRES, REDIS, Start};
 
 const TTL: Duration = Duration::from_secs(600);
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -18,119 +21,214 @@ fn big(key: &StoreKey) -> Record {
     Record::new(record.payload.repeat(60), record.version, TTL)
 }
 
-const NO_ROOM: Backend = Backend {
-    start: || {
+/// New sessions are refused with this kind, the others go on; once there is room again, all is well.
+async fn fills_up(backend: Backend, kind: StoreErrorKind, make_room: impl AsyncFnOnce(&Bench, &[StoreKey])) {
+    let bench = Bench::new(backend, DEADLINE);
+    let [store, other] = bench.nodes().await;
+    let mut kept = Vec::new();
+    let error = loop {
+        let key = fresh_key().expect("randomness");
+        match store.create(&key, &big(&key)).await {
+            Ok(_) => kept.push(key),
+            Err(error) => break error,
+        }
+        assert!(kept.len() < 20_000, "it never fills up");
+    };
+    for key in &kept {
+        assert!(other.load(key, Freshness::Latest).await.expect("reading needs no room").is_some());
+    }
+    make_room(&bench, &kept).await;
+    let mut tries = 0;
+    loop {
+        let key = fresh_key().expect("randomness");
+        match store.create(&key, &big(&key)).await {
+            Ok(_) => break,
+            Err(error) => assert!(tries < 200, "there is no room again: {error:?}"),
+        }
+        tries += 1;
+        sleep(Duration::from_millis(50)).await;
+    }
+    let verdict = check(&bench.history.events(), &backend.rules());
+    println!(
+        "{}, full: {} records of 10 KiB, then {:?}; {tries} more refusals after there was room; {verdict}",
+        backend.name,
+        kept.len(),
+        error.kind()
+    );
+    assert_eq!(error.kind(), kind);
+    wants_clean(&verdict);
+}
+
+async fn delete_half(bench: &Bench, kept: &[StoreKey]) {
+    let store = bench.node(&bench.server.url()).await;
+    for key in kept.iter().take(kept.len() / 2) {
+        let _ = store.delete(key).await.expect("a delete needs no room");
+    }
+}
+
+#[test]
+#[ignore = "needs redis: run `cargo xtask test`"]
+fn redis_at_its_limit_of_memory() {
+    let start: Start = || {
         let server = RedisServer::builder().with_persistence(Persistence::Nothing);
         Box::new(server.with_arguments(["--maxmemory", "3mb"]).start().expect("a redis-server"))
-    },
-    ..REDIS
-};
-
-/// New sessions are refused, the others go on, and what is deleted makes room.
-#[test]
-#[ignore = "needs redis: run `cargo xtask test`"]
-fn redis_without_room_refuses_new_sessions_and_keeps_the_old() {
-    run(async {
-        let bench = Bench::new(NO_ROOM, DEADLINE);
-        let [store, other] = bench.nodes().await;
-        let mut kept = Vec::new();
-        let error = loop {
-            let key = fresh_key().expect("randomness");
-            match store.create(&key, &big(&key)).await {
-                Ok(_) => kept.push(key),
-                Err(error) => break error,
-            }
-            assert!(kept.len() < 10_000, "it never fills up");
-        };
-        assert_eq!(error.kind(), StoreErrorKind::Full);
-        for key in &kept {
-            assert!(other.load(key, Freshness::Latest).await.expect("an answer").is_some());
-        }
-        for key in kept.iter().take(kept.len() / 2) {
-            let _ = other.delete(key).await.expect("a delete needs no room");
-        }
-        let key = fresh_key().expect("randomness");
-        let _ = store.create(&key, &big(&key)).await.expect("there is room again");
-        let verdict = check(&bench.history.events(), &bench.backend.rules());
-        println!("redis, full: {} records, then {:?}; {verdict}", kept.len(), error.kind());
-        wants_clean(&verdict);
-    });
+    };
+    run(fills_up(Backend { start, ..REDIS }, StoreErrorKind::Full, delete_half));
 }
 
-const EVICTING: Backend = Backend {
-    start: || {
+/// Its tables may not grow beyond a limit, as on a disk that is full.
+#[test]
+#[ignore = "needs mariadb: run `cargo xtask test`"]
+fn mariadb_at_its_limit_of_space() {
+    let start: Start = || {
+        let limit = ["--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:24M"];
+        Box::new(MariadbServer::builder().with_arguments(limit).start().expect("a mariadbd"))
+    };
+    run(fills_up(Backend { start, ..MARIADB }, StoreErrorKind::Full, delete_half));
+}
+
+/// Its append-only file lies on a disk of 4 MiB.
+#[test]
+#[ignore = "needs redis: run `cargo xtask test`"]
+fn redis_on_a_full_disk() {
+    let start: Start = || {
+        let disk = SmallDisk::mount(4).expect("a disk");
+        let path = disk.path().display().to_string();
+        let arguments = ["--dir", &path, "--appendonly", "yes", "--appendfsync", "everysec"];
         let server = RedisServer::builder().with_persistence(Persistence::Nothing);
-        let arguments = ["--maxmemory", "3mb", "--maxmemory-policy", "allkeys-random"];
-        Box::new(server.with_arguments(arguments).start().expect("a redis-server"))
-    },
-    ..REDIS
-};
+        let server = server.with_arguments(arguments).start().expect("a redis-server");
+        Box::new(OnSmallDisk { server, disk })
+    };
+    if SmallDisk::may_mount() {
+        let grow = async |bench: &Bench, _: &[StoreKey]| block_in_place(|| bench.server.make_room());
+        // It was reached, and refuses: that had no effect.
+        run(fills_up(Backend { start, ..REDIS }, StoreErrorKind::Unavailable, grow));
+    }
+}
+
+/// Its table lies on a disk of 4 MiB.
+#[test]
+#[ignore = "needs postgres: run `cargo xtask test`"]
+fn postgres_on_a_full_disk() {
+    let start: Start = || {
+        let disk = SmallDisk::mount(4).expect("a disk");
+        disk.give_to("postgres");
+        let server = PostgresServer::start().expect("a postgres");
+        let path = disk.path().display();
+        server.sql(&format!("CREATE TABLESPACE small LOCATION '{path}'")).expect("a tablespace");
+        server.sql("GRANT CREATE ON TABLESPACE small TO app").expect("a right");
+        server.sql("ALTER ROLE app SET default_tablespace = 'small'").expect("a default");
+        Box::new(OnSmallDisk { server, disk })
+    };
+    if SmallDisk::may_mount() {
+        let grow = async |bench: &Bench, _: &[StoreKey]| block_in_place(|| bench.server.make_room());
+        run(fills_up(Backend { start, ..POSTGRES }, StoreErrorKind::Full, grow));
+    }
+}
 
 /// An evicted session is one that is not there, and nothing else.
-#[test]
-#[ignore = "needs redis: run `cargo xtask test`"]
-fn redis_that_evicts_forgets_and_mixes_nothing() {
-    run(async {
-        let bench = Bench::new(EVICTING, DEADLINE);
-        let nodes = bench.nodes().await;
-        let clients = workload().with_groups(8).start(&nodes);
-        let mut old = Vec::new();
-        for _ in 0..1500 {
-            let key = fresh_key().expect("randomness");
-            let _ = nodes[0].create(&key, &big(&key)).await.expect("an answer");
-            old.push(key);
+async fn evicts(backend: Backend) {
+    let bench = Bench::new(backend, DEADLINE);
+    let nodes = bench.nodes().await;
+    let clients = workload().with_groups(8).start(&nodes);
+    let mut old = Vec::new();
+    for _ in 0..1500 {
+        let key = fresh_key().expect("randomness");
+        let record = big(&key);
+        let _ = nodes[0].create(&key, &record).await.expect("an answer");
+        old.push((key, record.version));
+    }
+    clients.end(&nodes[0]).await.expect("no client panicked");
+    let mut evicted = 0;
+    for (key, version) in &old {
+        let found = nodes[1].load(key, Freshness::Latest).await.expect("an answer");
+        if found.is_none() {
+            evicted += 1;
+            // Nobody who still holds its version brings it back.
+            let _ = nodes[0].touch(key, *version, TTL).await.expect("an answer");
+            let _ = nodes[0].replace(key, *version, &big(key)).await.expect("an answer");
+            assert!(nodes[1].load(key, Freshness::Latest).await.expect("an answer").is_none());
         }
-        clients.end(&nodes[0]).await.expect("no client panicked");
-        let mut evicted = 0;
-        for key in &old {
-            let found = nodes[1].load(key, Freshness::Latest).await.expect("an answer");
-            evicted += usize::from(found.is_none());
-            if found.is_none() {
-                let next = record(key, TTL).expect("randomness");
-                let _ = nodes[0].replace(key, Version::new(1).expect("not zero"), &next).await;
-                assert!(nodes[1].load(key, Freshness::Latest).await.expect("an answer").is_none());
-            }
-        }
-        let rules = bench.backend.rules();
-        let events = bench.history.events();
-        let verdict = check(&events, &rules.with_keeping(Keeping::MayForget));
-        println!("redis, evicting: {evicted} of {} evicted; {verdict}", old.len());
-        assert!(evicted > 0, "nothing was evicted");
-        wants_clean(&verdict);
-        // A store that promised to keep them would be caught.
-        assert!(!check(&events, &rules).is_clean(), "the checker does not see that records were lost");
-    });
+    }
+    let rules = backend.rules();
+    let events = bench.history.events();
+    let verdict = check(&events, &rules.with_keeping(Keeping::MayForget));
+    println!("{}, evicting: {evicted} of {} evicted; {verdict}", backend.name, old.len());
+    assert!(evicted > 0, "nothing was evicted");
+    wants_clean(&verdict);
+    // A store that promised to keep them would be caught.
+    assert!(!check(&events, &rules).is_clean(), "the checker does not see that records were lost");
 }
 
-const FEW_CLIENTS: Backend = Backend {
-    start: || {
-        let server = RedisServer::builder().with_arguments(["--maxclients", "10"]);
-        Box::new(server.start().expect("a redis-server"))
-    },
-    ..REDIS
-};
-
-/// No connection is left: a new node cannot come, the old one goes on; when there are some again, all is well.
 #[test]
 #[ignore = "needs redis: run `cargo xtask test`"]
-fn redis_without_free_connections_is_unavailable_until_there_are() {
-    run(async {
-        let bench = Bench::new(FEW_CLIENTS, DEADLINE);
-        let [store, _] = bench.nodes().await;
-        let address = bench.server.address();
-        let others: Vec<_> = (0..20).map(|_| TcpStream::connect(address).expect("a connection")).collect();
-        let refused = cloakroom::connect(&bench.server.url()).await.err().map(|error| error.kind());
-        assert_eq!(refused, Some(cloakroom::ErrorKind::Unavailable));
-        let key = fresh_key().expect("randomness");
-        let _ =
-            store.create(&key, &record(&key, TTL).expect("randomness")).await.expect("its connection stays");
-        drop(others);
-        let mut tries = 0;
-        while cloakroom::connect(&bench.server.url()).await.is_err() {
-            tries += 1;
-            assert!(tries < 200, "no connection any more");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        println!("redis, 10 clients at most: {refused:?}, and {tries} tries after they left");
-    });
+fn redis_that_evicts() {
+    let start: Start = || {
+        let arguments = ["--maxmemory", "3mb", "--maxmemory-policy", "allkeys-random"];
+        let server = RedisServer::builder().with_persistence(Persistence::Nothing);
+        Box::new(server.with_arguments(arguments).start().expect("a redis-server"))
+    };
+    run(evicts(Backend { start, ..REDIS }));
+}
+
+#[test]
+#[ignore = "needs memcached: run `cargo xtask test`"]
+fn memcached_that_evicts() {
+    let start: Start = || {
+        let server = MemcachedServer::builder().with_arguments(["-m", "4"]);
+        Box::new(server.start().expect("a memcached"))
+    };
+    run(evicts(Backend { start, ..MEMCACHED }));
+}
+
+/// No connection is left: a new node cannot come, the old one goes on; when there are some again, all is well.
+async fn runs_out_of_connections(backend: Backend) {
+    let bench = Bench::new(backend, DEADLINE);
+    let store = bench.node(&bench.server.url()).await;
+    let key = fresh_key().expect("randomness");
+    let _ = store.create(&key, &big(&key)).await.expect("an answer");
+    let address = bench.server.address();
+    let others: Vec<_> = (0..40).map(|_| TcpStream::connect(address).expect("a connection")).collect();
+    sleep(Duration::from_millis(300)).await;
+    let refused = cloakroom::connect(&bench.server.url()).await.err().map(|error| error.kind());
+    assert!(store.load(&key, Freshness::Latest).await.expect("its connection stays").is_some());
+    drop(others);
+    let mut tries = 0;
+    while cloakroom::connect(&bench.server.url()).await.is_err() {
+        tries += 1;
+        assert!(tries < 200, "no connection any more");
+        sleep(Duration::from_millis(50)).await;
+    }
+    println!("{}, without connections: {refused:?}, and {tries} tries after there were some", backend.name);
+    assert_eq!(refused, Some(cloakroom::ErrorKind::Unavailable));
+}
+
+#[test]
+#[ignore = "needs redis: run `cargo xtask test`"]
+fn redis_without_connections() {
+    let start: Start = || {
+        let server = RedisServer::builder().with_arguments(["--maxclients", "20"]);
+        Box::new(server.start().expect("a redis-server"))
+    };
+    run(runs_out_of_connections(Backend { start, ..REDIS }));
+}
+
+#[test]
+#[ignore = "needs postgres: run `cargo xtask test`"]
+fn postgres_without_connections() {
+    let start: Start = || {
+        let arguments = ["-c", "max_connections=20"];
+        Box::new(PostgresServer::builder().with_arguments(arguments).start().expect("a postgres"))
+    };
+    run(runs_out_of_connections(Backend { start, ..POSTGRES }));
+}
+
+#[test]
+#[ignore = "needs mariadb: run `cargo xtask test`"]
+fn mariadb_without_connections() {
+    let start: Start = || {
+        let server = MariadbServer::builder().with_arguments(["--max-connections=20"]);
+        Box::new(server.start().expect("a mariadbd"))
+    };
+    run(runs_out_of_connections(Backend { start, ..MARIADB }));
 }

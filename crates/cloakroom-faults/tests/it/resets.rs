@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom::{Freshness, Record, Store as _, StoreKey};
-use cloakroom_faults::{End, History, Network, Recorded, check, fresh_key, record};
+use cloakroom_faults::{End, History, Network, Proxy, Recorded, check, fresh_key, record};
 use tokio::time::sleep;
 
 use crate::backend::connect;
@@ -39,6 +39,14 @@ async fn call(store: &Recorded, verb: &str, key: &StoreKey, first: &Record) {
     }
 }
 
+/// How many bytes a good reply to this verb has.
+async fn reply(proxy: &Proxy, direct: &Recorded, store: &Recorded, verb: &str) -> u64 {
+    let (key, first) = prepare(direct, verb).await;
+    let before = proxy.seen().answered();
+    call(store, verb, &key, &first).await;
+    proxy.seen().answered() - before
+}
+
 /// What others see of it, and that it can still be worked with.
 async fn look(direct: &Recorded, key: &StoreKey) {
     if let Some(found) = direct.load(key, Freshness::Latest).await.expect("a server") {
@@ -58,17 +66,15 @@ pub(crate) async fn connection_is_reset_at_every_byte_of_every_reply(backend: Ba
     let (mut offsets, mut tally) = (Vec::new(), Tally::default());
     for verb in VERBS {
         let store = bench.node(&url).await;
-        // The second time nothing is prepared or learnt any more.
-        let mut length = 0;
-        for _ in 0..2 {
-            let (key, first) = prepare(&direct, verb).await;
-            length = proxy.seen().answered();
-            call(&store, verb, &key, &first).await;
-            length = proxy.seen().answered() - length;
+        let mut length = u64::MAX;
+        for _ in 0..5 {
+            length = length.min(reply(&proxy, &direct, &store, verb).await);
         }
         offsets.push(format!("{verb} {length}"));
         for _ in 0..effort.rounds() {
             for offset in 0..=length {
+                // A connection learns a statement once; this one may be new.
+                reply(&proxy, &direct, &store, verb).await;
                 let (key, first) = prepare(&direct, verb).await;
                 let (before, cuts) = (bench.history.len(), proxy.seen().cuts());
                 proxy.set(Network::CutOnceAfter(offset));

@@ -5,18 +5,21 @@
 
 use std::net::SocketAddr;
 
-use xtask::server::RedisServer;
+use xtask::server::{MariadbServer, MemcachedServer, PostgresServer, RedisServer};
 
 /// A row of the table.
 #[derive(Clone, Copy)]
 pub(crate) struct Backend {
     pub(crate) name: &'static str,
-    pub(crate) start: fn() -> Box<dyn Server>,
+    pub(crate) start: Start,
     pub(crate) crash: Crash,
     pub(crate) lost_replies: LostReplies,
     /// The units in which it counts time, in milliseconds.
     pub(crate) tick_ms: u64,
 }
+
+/// Starts a server of one's own.
+pub(crate) type Start = fn() -> Box<dyn Server>;
 
 /// What is left after a crash of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,20 @@ pub(crate) const REDIS: Backend = Backend {
     tick_ms: 1,
 };
 
+pub(crate) const POSTGRES: Backend =
+    Backend { name: "postgres", start: || Box::new(PostgresServer::start().expect("a postgres")), ..REDIS };
+
+pub(crate) const MARIADB: Backend =
+    Backend { name: "mariadb", start: || Box::new(MariadbServer::start().expect("a mariadbd")), ..REDIS };
+
+pub(crate) const MEMCACHED: Backend = Backend {
+    name: "memcached",
+    start: || Box::new(MemcachedServer::start().expect("a memcached")),
+    crash: Crash::LosesEverything,
+    tick_ms: 2000,
+    ..REDIS
+};
+
 /// A server that can be harmed.
 pub(crate) trait Server: Send + Sync {
     fn url(&self) -> String;
@@ -49,6 +66,9 @@ pub(crate) trait Server: Send + Sync {
     fn cont(&self);
     /// Ends the connections of all clients, as an administrator does.
     fn end_connections(&self);
+
+    /// Gives a server without room some.
+    fn make_room(&self) {}
 
     fn address(&self) -> SocketAddr {
         let url = self.url();
@@ -97,6 +117,21 @@ macro_rules! server {
 server!(RedisServer, |server| {
     server.cli(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).expect("an answer")
 });
+
+server!(PostgresServer, |server| {
+    let clients = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'";
+    server.sql(clients).expect("an answer")
+});
+
+server!(MariadbServer, |server| {
+    let clients = "SELECT id FROM information_schema.processlist WHERE user = 'app'";
+    for client in server.sql(clients).expect("an answer").lines() {
+        // It may have gone by itself.
+        let _ = server.sql(&format!("KILL {client}"));
+    }
+});
+
+server!(MemcachedServer, |server| panic!("{} has no command that ends connections", server.url()));
 
 /// Adds a parameter to a URL.
 pub(crate) fn with_parameter(url: &str, parameter: &str) -> String {

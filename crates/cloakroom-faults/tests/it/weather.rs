@@ -24,7 +24,7 @@ pub(crate) async fn network_is_slow_silent_and_gone(backend: Backend, effort: Ef
             let nodes = bench.nodes_behind(&proxy).await;
             let clients = workload().start(&nodes);
             sleep(Duration::from_millis(200)).await;
-            let struck = bench.history.now();
+            let struck = bench.busy_moment().await;
             proxy.set(network);
             sleep(Duration::from_millis(800)).await;
             let over = bench.history.now();
