@@ -288,15 +288,17 @@ impl<S: Store> Worker<S> {
     /// What has passed by the time that nothing is under way any more.
     async fn silence(&self) -> (u64, u64) {
         let mut before = progress(&self.proxy.seen);
-        while matches!(self.quiet, Quiet::Soon) {
+        if matches!(self.quiet, Quiet::AtOnce) {
+            return before;
+        }
+        loop {
             tokio::time::sleep(Duration::from_millis(1)).await;
             let now = progress(&self.proxy.seen);
             if now == before {
-                break;
+                return now;
             }
             before = now;
         }
-        before
     }
 
     /// Asks for two keys, neither known to the verb that was dropped, and checks every word of the answers.
