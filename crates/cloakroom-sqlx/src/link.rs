@@ -146,6 +146,7 @@ impl<D: Dialect> Link<D> {
         };
         match timeout_at(deadline + GRACE, task).await {
             Ok(Ok(answer)) => answer,
+            Ok(Err(error)) if error.is_panic() => Err(StoreError::new(StoreErrorKind::Other, D::STORE)),
             Ok(Err(_)) => {
                 // The runtime of the link is gone, and the task with it.
                 self.homeless.store(true, Ordering::Relaxed);

@@ -10,12 +10,14 @@ use cloakroom_core::{Created, Freshness, Record, Store as _, StoreErrorKind, Sto
 use cloakroom_sqlx::{Dialect, SqlStore};
 
 use crate::machine::{Machine, connect, on_both_servers};
+use crate::proxy::Proxy;
 use crate::sample::{self, MINUTE};
 use crate::scratch::Scratch;
 
 on_both_servers! {
     cancelled_verbs_never_cross_answers
     deadlines_in_the_middle_never_cross_answers
+    deadlines_in_the_middle_of_a_reply_never_cross_answers
 }
 
 const SESSIONS: u64 = 64;
@@ -186,4 +188,50 @@ async fn deadlines_in_the_middle_never_cross_answers<M: Machine>() {
     }
     println!("{whole} finished, {late} late");
     assert!(late > 10 && whole > 100, "{whole} finished, {late} late");
+}
+
+/// Over a line that brings a reply in small pieces, a deadline falls between any two of them.
+async fn deadlines_in_the_middle_of_a_reply_never_cross_answers<M: Machine>() {
+    let server = M::begin();
+    let keys = sessions(&connect::<M>(&server.address()).await).await;
+    let proxy = Proxy::start(server.port()).await;
+    let store = SqlStore::<M::Dialect>::builder(&server.address_by(proxy.port()))
+        .with_timeout(Duration::from_millis(40))
+        .with_connect_timeout(Duration::from_secs(5))
+        .connect_lazy()
+        .expect("a URL");
+    let tasks: Vec<_> = (1..=8)
+        .map(|seed| {
+            let (store, keys) = (store.clone(), Arc::clone(&keys));
+            tokio::spawn(async move {
+                let (mut dice, mut whole, mut late) = (Dice::new(seed), 0, 0);
+                for _ in 0..60 {
+                    let number = dice.roll(SESSIONS);
+                    let key = &keys[usize::try_from(number).expect("a small number")];
+                    match visit(&store, key, number, dice.roll(3) == 0).await {
+                        Ok(()) => whole += 1,
+                        Err(StoreErrorKind::Timeout) => late += 1,
+                        Err(StoreErrorKind::Unavailable | StoreErrorKind::Ambiguous) => {}
+                        Err(kind) => panic!("{kind:?}"),
+                    }
+                }
+                (whole, late)
+            })
+        })
+        .collect();
+    // Now and then the line is fast, so that there are connections to be late on.
+    for _ in 0..8 {
+        proxy.slow_down(17);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        proxy.slow_down(usize::MAX);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    let (mut whole, mut late) = (0, 0);
+    for task in tasks {
+        let counted = task.await.expect("nobody got somebody else's record");
+        whole += counted.0;
+        late += counted.1;
+    }
+    println!("{whole} finished, {late} late");
+    assert!(late > 5 && whole > 20, "{whole} finished, {late} late");
 }

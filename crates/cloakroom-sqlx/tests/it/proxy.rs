@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -28,6 +29,8 @@ struct State {
     frozen: watch::Sender<usize>,
     /// Nobody gets through who is not through already.
     barred: watch::Sender<bool>,
+    /// How many bytes of a reply get through in a millisecond.
+    pace: AtomicUsize,
 }
 
 impl Proxy {
@@ -37,7 +40,8 @@ impl Proxy {
         let (connections, cut, frozen) =
             (AtomicUsize::new(0), AtomicUsize::new(WHOLE), watch::Sender::new(0));
         let barred = watch::Sender::new(false);
-        let state = Arc::new(State { connections, cut, frozen, barred });
+        let pace = AtomicUsize::new(WHOLE);
+        let state = Arc::new(State { connections, cut, frozen, barred, pace });
         let shared = Arc::clone(&state);
         let task = tokio::spawn(async move {
             let mut barred = shared.barred.subscribe();
@@ -74,6 +78,11 @@ impl Proxy {
         self.state.barred.send_replace(barred);
     }
 
+    /// Lets so many bytes of each reply through in a millisecond.
+    pub(crate) fn slow_down(&self, bytes: usize) {
+        self.state.pace.store(bytes, Ordering::SeqCst);
+    }
+
     /// Freezes the connections that there are. They stay open, and what is sent is still acknowledged.
     pub(crate) fn freeze(&self) {
         self.state.frozen.send_replace(self.connections());
@@ -106,7 +115,13 @@ async fn carry(client: TcpStream, server: TcpStream, number: usize, state: Arc<S
             break;
         }
         let cut = state.cut.swap(WHOLE, Ordering::SeqCst);
-        let sent = to_client.write_all(&bytes[..len.min(cut)]).await;
+        let mut sent = Ok(());
+        for piece in bytes[..len.min(cut)].chunks(state.pace.load(Ordering::SeqCst)) {
+            sent = to_client.write_all(piece).await;
+            if piece.len() < len {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
         if cut != WHOLE || sent.is_err() {
             break;
         }
