@@ -6,8 +6,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout_at};
 
-/// How long the others may keep back an answer that is there.
-const GRACE: Duration = Duration::from_millis(100);
+/// How long the others may keep back an answer that is there: long enough to tell that one does not answer at all.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// What those who were asked said: all of them, or `enough` of those who count, or those who were not much slower
 /// than the first who counts. Some of it may be failures.

@@ -21,6 +21,9 @@ use crate::request::is_turned_away;
 /// How many timeouts in a row make a connection suspect: it may be frozen where a new one would work.
 const TIMEOUTS_IN_A_ROW: u32 = 3;
 
+/// After which time a request that is dropped counts like one that ran out of time.
+const LONG: Duration = Duration::from_millis(250);
+
 /// The shortest time between a dial that failed and the next one.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -97,8 +100,10 @@ impl Link {
                 Either::Right(_) => Err(broken(io::ErrorKind::ConnectionAborted)),
             }
         };
+        let mut waiting = Waiting { inner: &self.0, line: &line, since: Instant::now(), end: End::Dropped };
         match timeout_at(deadline, reply).await {
             Ok(Ok(replies)) => {
+                waiting.end = End::Answered;
                 line.timeouts.store(0, Ordering::Relaxed);
                 if replies.iter().any(is_turned_away) {
                     self.0.give_up(&line);
@@ -106,18 +111,12 @@ impl Link {
                 Ok(replies)
             }
             Ok(Err(error)) => {
+                waiting.end = End::Answered;
                 self.0.give_up(&line);
                 Err(Setback::Again(Failure::Lost(error)))
             }
             Err(_) => {
-                let timeouts = line.timeouts.fetch_add(1, Ordering::Relaxed) + 1;
-                if timeouts >= TIMEOUTS_IN_A_ROW && self.0.give_up(&line) {
-                    tracing::warn!(
-                        target: "cloakroom::redis",
-                        timeouts,
-                        "the connection answers nothing any more and is replaced"
-                    );
-                }
+                waiting.end = End::Late;
                 Err(Setback::Final(Failure::Late))
             }
         }
@@ -147,6 +146,40 @@ impl Link {
                 self.0.forget(&dialling);
                 Err(Setback::Again(Failure::Unreached(broken(io::ErrorKind::Interrupted))))
             }
+        }
+    }
+}
+
+/// A request under way.
+struct Waiting<'l> {
+    inner: &'l Inner,
+    line: &'l Arc<Line>,
+    since: Instant,
+    end: End,
+}
+
+/// How a request ended.
+enum End {
+    Answered,
+    Late,
+    /// Whoever asked gave up.
+    Dropped,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        match self.end {
+            End::Answered => return,
+            End::Dropped if self.since.elapsed() < LONG => return,
+            End::Late | End::Dropped => {}
+        }
+        let timeouts = self.line.timeouts.fetch_add(1, Ordering::Relaxed) + 1;
+        if timeouts >= TIMEOUTS_IN_A_ROW && self.inner.give_up(self.line) {
+            tracing::warn!(
+                target: "cloakroom::redis",
+                timeouts,
+                "the connection answers nothing any more and is replaced"
+            );
         }
     }
 }

@@ -60,6 +60,23 @@ async fn frozen_connection_is_replaced_after_three_timeouts() {
     assert_eq!(proxy.connections(), 2);
 }
 
+/// Browsers hang up sooner than our deadline.
+#[tokio::test]
+async fn dropped_requests_tell_that_a_connection_is_frozen() {
+    let fake = Fake::start(|_| say(":1")).await;
+    let proxy = Proxy::start(fake.port()).await;
+    let store = RedisStore::connect_lazy(&proxy.url()).expect("a URL");
+    let key = sample::key();
+    let deleted = || tokio::time::timeout(TIMEOUT, store.delete(&key));
+    assert!(deleted().await.is_ok());
+    proxy.freeze();
+    for _ in 0..3 {
+        assert!(deleted().await.is_err());
+    }
+    assert_eq!(store.delete(&key).await.expect("an answer"), Deleted::Deleted);
+    assert_eq!(proxy.connections(), 2);
+}
+
 #[tokio::test]
 async fn answer_in_between_keeps_the_connection() {
     let fake = Fake::start(|_| say(":1")).await;

