@@ -254,9 +254,10 @@ async fn deliver(
             Network::Duplicate => part.repeat(2),
             _ => part.to_vec(),
         };
-        to.write_all(&part).await.map_err(|_| Parting::Closed)?;
+        // Counted first: whoever has read a reply finds it counted.
         *sent += part.len() as u64;
         state.seen.count(&state.seen.answered, part.len());
+        to.write_all(&part).await.map_err(|_| Parting::Closed)?;
         rest = later;
         let full = match network {
             Network::CutOnceAfter(limit) => since + part.len() as u64 >= limit,
