@@ -78,11 +78,16 @@ async fn records_in_memory_outlive_deadlines() {
         late += u32::from(one.await.expect("an end"));
     }
     assert!(late > 0);
-    let found = loop {
-        if let Ok(found) = store.load(&key, Freshness::Latest).await {
-            break found;
+    let found = tokio::time::timeout(Duration::from_secs(10), async {
+        loop {
+            if let Ok(found) = store.load(&key, Freshness::Latest).await {
+                break found;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
-    };
+    })
+    .await
+    .expect("an answer");
     assert_eq!(found.expect("a record").payload, record.payload);
 }
 
