@@ -68,9 +68,7 @@ impl fmt::Display for StoreError {
         let what = match self.kind {
             StoreErrorKind::Unavailable => "the session store cannot be reached",
             StoreErrorKind::Timeout => "the session store did not answer in time",
-            StoreErrorKind::Ambiguous => {
-                "the connection was lost after the request was sent, so its outcome is unknown"
-            }
+            StoreErrorKind::Ambiguous => "the request was sent, and its outcome is unknown",
             StoreErrorKind::Corrupt => "a stored record is not one of ours",
             StoreErrorKind::TooLarge => "the record is larger than the session store takes",
             StoreErrorKind::Full => "the session store is full",
@@ -95,7 +93,7 @@ pub enum StoreErrorKind {
     Unavailable,
     /// The deadline passed; the call may have taken effect.
     Timeout,
-    /// The request went out and no reply came back; the call may have taken effect.
+    /// The request went out, and no reply or not every confirmation came back; the call may have taken effect.
     Ambiguous,
     /// What lies under the key is not a record.
     Corrupt,
