@@ -209,22 +209,28 @@ fn outside(events: &[Event], from: Duration, to: Duration) -> Vec<Event> {
     events.iter().filter(|event| !inside.contains(&event.key)).copied().collect()
 }
 
-/// How long it takes until each of fifty new records can be created and replaced: they lie on all shards.
+/// How long it takes until each of sixteen new records was created and replaced: they lie on all shards.
 async fn first_writes(store: &Recorded) -> Duration {
     let start = Instant::now();
-    for _ in 0..50 {
-        let key = fresh_key().expect("randomness");
-        let first = record(&key, Duration::from_secs(60)).expect("randomness");
-        let next = record(&key, Duration::from_secs(60)).expect("randomness");
-        loop {
-            assert!(start.elapsed() < Duration::from_secs(20), "no write succeeds any more");
-            let created = store.create(&key, &first).await.is_ok();
-            if created && matches!(store.replace(&key, first.version, &next).await, Ok(Replaced::Replaced)) {
-                break;
-            }
-            let _ = store.load(&key, Freshness::Latest).await;
-            sleep(Duration::from_millis(5)).await;
-        }
+    let writes: Vec<_> = (0..16)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let key = fresh_key().expect("randomness");
+                let first = record(&key, Duration::from_secs(60)).expect("randomness");
+                let next = record(&key, Duration::from_secs(60)).expect("randomness");
+                while store.create(&key, &first).await.is_err()
+                    || !matches!(store.replace(&key, first.version, &next).await, Ok(Replaced::Replaced))
+                {
+                    assert!(start.elapsed() < Duration::from_secs(20), "no write succeeds any more");
+                    let _ = store.load(&key, Freshness::Latest).await;
+                    sleep(Duration::from_millis(20)).await;
+                }
+            })
+        })
+        .collect();
+    for write in writes {
+        write.await.expect("it succeeds");
     }
     start.elapsed()
 }
