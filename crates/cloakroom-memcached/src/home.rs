@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 /// The runtime of several threads that the store was made in, if there is one.
 ///
@@ -31,16 +31,27 @@ impl Home {
     {
         let Some(home) = self.elsewhere() else { return Some(work.await) };
         let mut task = Guarded(home.spawn(work));
-        match (&mut task.0).await {
-            Ok(output) => Some(output),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => {
-                    self.gone.store(true, Ordering::Relaxed);
-                    None
-                }
-            },
+        self.homecoming((&mut task.0).await)
+    }
+
+    /// Does the work at home, or here where there is no home, in a task that goes on when nobody waits for it any
+    /// more; `None` when its runtime ended meanwhile.
+    pub(crate) async fn see_through<F>(&self, work: F) -> Option<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        match self.elsewhere() {
+            Some(home) => self.homecoming(home.spawn(work).await),
+            None => output(tokio::spawn(work).await),
         }
+    }
+
+    fn homecoming<T>(&self, joined: Result<T, JoinError>) -> Option<T> {
+        let output = output(joined);
+        if output.is_none() {
+            self.gone.store(true, Ordering::Relaxed);
+        }
+        output
     }
 
     /// The home, unless we are there.
@@ -48,6 +59,17 @@ impl Home {
         let home = self.handle.as_ref().filter(|_| !self.gone.load(Ordering::Relaxed))?;
         let here = Handle::try_current().ok()?;
         (here.id() != home.id()).then_some(home)
+    }
+}
+
+/// What a task came to; `None` when its runtime ended.
+fn output<T>(joined: Result<T, JoinError>) -> Option<T> {
+    match joined {
+        Ok(output) => Some(output),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => None,
+        },
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use cloakroom_core::{StoreError, Version};
 use tokio::time::{Instant, timeout_at};
@@ -16,14 +17,17 @@ use crate::pool::{Pool, Want};
 use crate::request::{Reply, Request, Written};
 use crate::router::Seed;
 
+/// How much later than its deadline a request is given up whose runtime does not get round to it.
+const GRACE: Duration = Duration::from_millis(20);
+
 /// One server.
 pub(crate) struct Node {
     seed: Seed,
     pool: Pool,
     home: Home,
     facts: Mutex<Option<Facts>>,
-    /// Held by the one who asks, so that a crowd asks once.
-    asking: tokio::sync::Mutex<()>,
+    /// Held while the server is asked, so that a crowd asks once.
+    asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A failed try, and whether another one is worth it.
@@ -35,7 +39,7 @@ enum Setback {
 impl Node {
     pub(crate) fn new(pool: Pool) -> Arc<Self> {
         let seed = Seed::of(pool.address());
-        let (home, facts, asking) = (Home::here(), Mutex::new(None), tokio::sync::Mutex::new(()));
+        let (home, facts, asking) = (Home::here(), Mutex::new(None), Arc::default());
         Arc::new(Self { seed, pool, home, facts, asking })
     }
 
@@ -92,25 +96,51 @@ impl Node {
     }
 
     /// What is known of the server, asked for if need be.
-    pub(crate) async fn facts(&self, lifetime: Lifetime, errand: &Errand) -> Result<Facts, StoreError> {
+    pub(crate) async fn facts(
+        self: &Arc<Self>,
+        lifetime: Lifetime,
+        errand: &Errand,
+    ) -> Result<Facts, StoreError> {
         if let Some(facts) = self.known(lifetime) {
             return Ok(facts);
         }
-        let asking = async {
-            let _asking = self.asking.lock().await;
-            match self.known(lifetime) {
-                Some(facts) => Ok(facts),
-                None => self.interview(errand.deadline()).await,
-            }
-        };
-        let late = Failure::Unreached(Cause::said("the server did not tell of itself in time"));
-        let facts = timeout_at(errand.deadline(), asking).await.unwrap_or(Err(late));
+        let deadline = errand.deadline();
+        let late = || Failure::Unreached(Cause::said("the server did not tell of itself in time"));
+        let facts = timeout_at(deadline, self.learn(lifetime, deadline)).await;
         // Nothing that changes anything was sent.
-        facts.map_err(|failure| errand.failed(failure, Effect::Look))
+        facts.unwrap_or_else(|_| Err(late())).map_err(|failure| errand.failed(failure, Effect::Look))
+    }
+
+    /// Asks the server, unless somebody else has in the meantime.
+    ///
+    /// Who gives up while it is asked does not end that: else a service whose writes are all dropped early would ask
+    /// before each, and never know.
+    async fn learn(self: &Arc<Self>, lifetime: Lifetime, deadline: Instant) -> Result<Facts, Failure> {
+        // A second time if the home ended meanwhile.
+        for _ in 0..2 {
+            let turn = Arc::clone(&self.asking).lock_owned().await;
+            if let Some(facts) = self.known(lifetime) {
+                return Ok(facts);
+            }
+            let node = Arc::clone(self);
+            let work = async move {
+                let facts = timeout_at(deadline, node.interview(deadline)).await;
+                drop(turn);
+                facts
+            };
+            match self.home.see_through(work).await {
+                Some(Ok(facts)) => return facts,
+                // It is as late for the one who waits.
+                Some(Err(_)) => break,
+                None => {}
+            }
+        }
+        Err(Failure::Unreached(Cause::said("the server was not asked to the end")))
     }
 
     async fn interview(&self, deadline: Instant) -> Result<Facts, Failure> {
         let (asked, ended) = (Instant::now(), self.pool.ended());
+        let _slot = self.pool.slot(deadline).await?;
         let stream = self.pool.dial(deadline).await.map_err(Failure::Unreached)?;
         let facts = Facts::new(interview(stream).await?, asked, ended);
         *self.slot() = Some(facts);
@@ -139,9 +169,13 @@ impl Node {
     ) -> Result<Reply, Setback> {
         let (node, request) = (Arc::clone(self), Arc::clone(request));
         let work = async move { node.exchange(&request, want, deadline).await };
-        match self.home.run(work).await {
-            Some(outcome) => outcome,
-            None => Err(Setback::Again(Failure::Lost(Cause::said("the runtime of the connection ended")))),
+        // The work ends by its deadline, if its runtime has a thread for it.
+        match timeout_at(deadline + GRACE, self.home.run(work)).await {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => {
+                Err(Setback::Again(Failure::Lost(Cause::said("the runtime of the connection ended"))))
+            }
+            Err(_) => Err(Setback::Final(Failure::Late)),
         }
     }
 

@@ -99,9 +99,7 @@ impl Pool {
     /// A connection for one request; waits for a free one, and for a new one, no longer than `connect_timeout`
     /// each.
     pub(crate) async fn checkout(&self, want: Want, deadline: Instant) -> Result<Checkout<'_>, Failure> {
-        let Ok(Ok(slot)) = timeout_at(self.soon(deadline), self.slots.acquire()).await else {
-            return Err(Failure::Unreached(Cause::said("all connections to the server are in use")));
-        };
+        let slot = self.slot(deadline).await?;
         let there = match want {
             Want::Any => self.pop(),
             Want::Fresh => None,
@@ -111,6 +109,14 @@ impl Pool {
             None => AsyncMetaConnection::from_stream(self.dial(deadline).await.map_err(Failure::Unreached)?),
         };
         Ok(Checkout { pool: self, connection, _slot: slot })
+    }
+
+    /// The right to one of the connections.
+    pub(crate) async fn slot(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, Failure> {
+        match timeout_at(self.soon(deadline), self.slots.acquire()).await {
+            Ok(Ok(slot)) => Ok(slot),
+            _ => Err(Failure::Unreached(Cause::said("all connections to the server are in use"))),
+        }
     }
 
     /// A new connection. The name is resolved anew each time, so that a server may move.
@@ -157,15 +163,15 @@ impl Pool {
     fn pop(&self) -> Option<AsyncMetaConnection> {
         loop {
             let Idle { mut connection, since } = self.idle().pop()?;
-            if since.elapsed() > IDLE {
+            if !is_quiet(&mut connection) {
+                self.note_end();
+            } else if since.elapsed() > IDLE {
                 // Those below lie idle for longer still.
                 self.close_idle();
                 return None;
-            }
-            if is_quiet(&mut connection) {
+            } else {
                 return Some(connection);
             }
-            self.note_end();
         }
     }
 

@@ -80,7 +80,7 @@ impl MemcachedStore {
     ///
     /// # Cancel safety
     ///
-    /// A call that is dropped leaves nothing behind.
+    /// Of a call that is dropped, a connection may remain, for `connect_timeout` at most.
     ///
     /// ```no_run
     /// use cloakroom_memcached::MemcachedStore;
@@ -290,9 +290,11 @@ impl Store for MemcachedStore {
             if stored.lifetime.left(found.ticks) >= lifetime.duration() {
                 return Ok(Touched::Touched);
             }
-            let mut facts = verb.node.facts(lifetime, &verb.errand).await?;
-            let item = Item::new(stored.version, lifetime, &stored.payload);
-            match verb.swap(found.cas, &item, &mut facts).await? {
+            let expiry = verb.node.facts(lifetime, &verb.errand).await?.expiry(lifetime);
+            let value = stored::value(stored.version, lifetime, &stored.payload);
+            // The number must be a new one: it is all that tells this touch to another one, which may ask for less.
+            let swap = Request::swap(&verb.name, found.cas, value, expiry, None)?;
+            match verb.node.ask(swap, &mut verb.errand).await?.written()? {
                 Written::Stored(_) => return Ok(Touched::Touched),
                 Written::Absent => return Ok(Touched::Missing),
                 // Somebody wrote between the two requests, and perhaps it was a touch.

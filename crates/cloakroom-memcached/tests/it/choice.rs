@@ -23,13 +23,21 @@ async fn replace_is_one_request_where_the_server_takes_our_numbers() {
         }
         assert_eq!(store.touch(&key, third.version, MINUTE * 2).await.expect("an answer"), Touched::Touched);
         assert_eq!(server.commands(), "mg ms");
-        // The touch left the number as it was.
+        // The touch has a number of the server's own.
         let fourth = sample::record();
         let replaced = store.replace(&key, third.version, &fourth).await;
         assert_eq!(replaced.expect("an answer"), Replaced::Replaced);
+        assert_eq!(
+            server.commands(),
+            if choice == Choice::Taken { "ms mg ms" } else { "mg ms" },
+            "{choice:?}"
+        );
+        let (fifth, expected) = (sample::record(), fourth.version);
+        let replaced = store.replace(&key, expected, &fifth).await;
+        assert_eq!(replaced.expect("an answer"), Replaced::Replaced);
         assert_eq!(server.commands(), if choice == Choice::Taken { "ms" } else { "mg ms" }, "{choice:?}");
         let found = store.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
-        assert_eq!((found.payload, found.version), (fourth.payload, fourth.version));
+        assert_eq!((found.payload, found.version), (fifth.payload, fifth.version));
         assert_eq!(store.delete(&key).await.expect("an answer"), Deleted::Deleted);
         assert_eq!(server.commands(), "mg md");
     }
@@ -120,5 +128,30 @@ async fn concurrent_writers_lose_nothing_on_servers_of_every_kind() {
         }
         let found = store.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
         assert_eq!(found.payload, [80], "{choice:?}");
+    }
+}
+
+/// Of touches at the same time, the one that asks for the longest life has the last word.
+#[tokio::test]
+async fn concurrent_touches_never_shorten_a_life() {
+    for choice in ALL {
+        let server = Emulator::start(choice).await;
+        let store = server.fake.store();
+        for _ in 0..20 {
+            let (key, record) = (sample::key(), sample::record());
+            assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+            let tasks: Vec<_> = [4, 7, 2, 5, 3]
+                .into_iter()
+                .map(|minutes| {
+                    let store = store.clone();
+                    tokio::spawn(async move { store.touch(&key, record.version, MINUTE * minutes).await })
+                })
+                .collect();
+            for task in tasks {
+                assert_eq!(task.await.expect("no panic").expect("an answer"), Touched::Touched);
+            }
+            let found = store.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
+            assert_eq!(found.ttl, MINUTE * 7, "{choice:?}");
+        }
     }
 }

@@ -250,3 +250,31 @@ fn busy_worker_does_not_hold_up_the_others() {
     busy.join().expect("a worker");
     assert_eq!(answer.expect("an answer"), None);
 }
+
+/// The runtime of the connections has no thread to spare, and for long.
+#[test]
+fn busy_home_keeps_nobody_past_the_deadline() {
+    let served = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let served = served.expect("a runtime");
+    let fake = served.block_on(Fake::start(|heard| heard.answer("HD")));
+    let home = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let home = home.expect("a runtime");
+    let store = home.block_on(async { store(&fake.url()) });
+    let ((tell, told), (release, released)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel::<()>());
+    home.spawn(async move {
+        tell.send(()).expect("a listener");
+        let _ = released.recv();
+    });
+    told.recv().expect("a busy thread");
+    let worker = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (key, record, start) = (sample::key(), sample::record(), Instant::now());
+    worker.block_on(async {
+        let deleted = tokio::time::timeout(TIMEOUT * 10, store.delete(&key)).await.expect("an end");
+        assert_eq!(deleted.expect_err("nobody at home").kind(), StoreErrorKind::Timeout);
+        let created = tokio::time::timeout(TIMEOUT * 10, store.create(&key, &record)).await.expect("an end");
+        assert_eq!(created.expect_err("nobody at home").kind(), StoreErrorKind::Unavailable);
+    });
+    assert!(start.elapsed() <= (TIMEOUT + GRACE) * 2, "{:?}", start.elapsed());
+    drop(release);
+    assert_eq!(worker.block_on(store.delete(&key)).expect("an answer"), Deleted::Deleted);
+}

@@ -6,7 +6,7 @@ use cloakroom_core::{Created, Deleted, Freshness, Replaced, Store as _, StoreErr
 use cloakroom_memcached::MemcachedStore;
 use xtask::server::MemcachedServer;
 
-use crate::fake::{Act, Fake};
+use crate::fake::{Act, Fake, TOLD};
 use crate::sample;
 
 const BACK: Duration = Duration::from_millis(500);
@@ -171,6 +171,70 @@ async fn server_is_asked_once_and_again_after_a_connection_ended() {
     let other = fake.store();
     let _ = tokio::join!(create(&other), create(&other), create(&other), create(&other));
     assert_eq!(fake.interviews(), 3);
+}
+
+/// Clients that hang up early keep no writer from what the server tells of itself.
+#[tokio::test]
+async fn dropped_writes_learn_what_the_server_tells() {
+    let told = Act::Drip(TOLD.into(), Duration::from_millis(1));
+    let fake = Fake::start_telling(told, |heard| heard.answer("HD")).await;
+    let store = fake.store();
+    let start = Instant::now();
+    let mut dropped = 0;
+    loop {
+        let (key, record) = (sample::key(), sample::record());
+        match tokio::time::timeout(Duration::from_millis(20), store.create(&key, &record)).await {
+            Err(_) => dropped += 1,
+            Ok(created) => break assert_eq!(created.expect("an answer"), Created::Created),
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "{dropped} writes dropped, none went through");
+    }
+    assert!(dropped > 0, "nothing was dropped");
+    assert_eq!(fake.interviews(), 1);
+}
+
+/// A connection that we closed says nothing of the server.
+#[tokio::test]
+async fn dropped_verbs_make_nobody_ask_again() {
+    let fake = Fake::start(|heard| match heard.name() {
+        "mg" => Act::Silence,
+        _ => heard.answer("HD"),
+    })
+    .await;
+    let store = fake.store();
+    for _ in 0..10 {
+        let created = store.create(&sample::key(), &sample::record()).await;
+        assert_eq!(created.expect("an answer"), Created::Created);
+        let key = sample::key();
+        let load = store.load(&key, Freshness::Latest);
+        tokio::time::timeout(Duration::from_millis(5), load).await.expect_err("silence");
+    }
+    assert_eq!(fake.interviews(), 1);
+}
+
+/// The server goes while the connection to it lies idle for too long to be used again.
+#[tokio::test]
+async fn end_of_a_connection_is_noted_however_old_it_is() {
+    let fake = Fake::start(|heard| match (heard.connection, heard.name()) {
+        (0, "md") => Act::Reset(heard.line("HD")),
+        _ => heard.answer("HD"),
+    })
+    .await;
+    let store = fake.store();
+    let create = async || {
+        let created = store.create(&sample::key(), &sample::record()).await;
+        assert_eq!(created.expect("an answer"), Created::Created);
+    };
+    create().await;
+    assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
+    // The end of the connection arrives.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    tokio::time::resume();
+    assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
+    create().await;
+    assert_eq!((fake.interviews(), fake.connections()), (2, 2));
 }
 
 #[test]
