@@ -72,6 +72,9 @@ macro_rules! outages {
 }
 
 outages!(redis, servers::REDIS, #[ignore = "needs redis: run `cargo xtask test`"]);
+outages!(postgres, servers::POSTGRES, #[ignore = "needs postgres: run `cargo xtask test`"]);
+outages!(mariadb, servers::MARIADB, #[ignore = "needs mariadb: run `cargo xtask test`"]);
+outages!(memcached, servers::MEMCACHED, #[ignore = "needs memcached: run `cargo xtask test`"]);
 
 /// Sixteen clients work while the server goes and comes back; what they were answered is checked.
 async fn under_load(adapter: &'static str, backend: Backend, harm: Harm) {
