@@ -124,10 +124,12 @@ fn step(possible: &mut Possible, event: &Event) -> Option<String> {
             possible.values = [value].into();
         }
         (Act::ReadValue, Answer::Absent) => {
-            if !possible.values.contains(&None) && !possible.may_be_lost {
-                return wrong();
+            if !possible.values.contains(&None) {
+                if !possible.may_be_lost {
+                    return wrong();
+                }
+                possible.lose();
             }
-            possible.lose();
         }
         (Act::ReadCounter, Answer::Found(sum)) => match sum.parse::<u64>() {
             Ok(sum) if (possible.least()..=possible.most).contains(&sum) => {
@@ -136,10 +138,12 @@ fn step(possible: &mut Possible, event: &Event) -> Option<String> {
             _ => return wrong(),
         },
         (Act::ReadCounter, Answer::Absent) => {
-            if possible.least > 0 && !possible.may_be_lost {
-                return wrong();
+            if possible.least > 0 {
+                if !possible.may_be_lost {
+                    return wrong();
+                }
+                possible.lose();
             }
-            possible.lose();
         }
         (Act::ReadValue | Act::ReadCounter, Answer::Unavailable)
         | (Act::Login | Act::Logout, Answer::Done) => {}
