@@ -27,6 +27,12 @@ pub trait App: Send + Sync + 'static {
     fn client_keeps(&self) -> Keeps {
         Keeps::Token
     }
+
+    /// How much later than asked a session that nobody uses may end: by default not at all. One that ends early
+    /// breaks the story whatever this says.
+    fn resolution(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// What a client keeps of its session.

@@ -6,7 +6,7 @@ use super::{App, Client, Settings};
 
 /// A session that nobody uses.
 ///
-/// 1. With 400 ms of idle time it is there at once, and gone after 800 ms.
+/// 1. With 400 ms of idle time it is there at once, and gone after 800 ms (and the resolution of the store).
 /// 2. No cookie is taken away: another request may just have set a new one.
 /// 3. The next write begins a new session under another token.
 pub async fn idle_session_ends(app: &impl App) {
@@ -14,7 +14,7 @@ pub async fn idle_session_ends(app: &impl App) {
     let visitor = Client::of(&instance);
     visitor.post("/login/ada").await.is(204);
     let old = visitor.token();
-    super::pass(Duration::from_millis(800)).await;
+    super::pass(Duration::from_millis(800) + app.resolution()).await;
     let seen = visitor.get("/session").await.is(200).sets_no_cookie().json();
     assert!(seen["new"] == true && seen["principal"].is_null(), "the idle session is {seen}");
     let token = visitor.put("/value/a", "1").await.is(204).token();

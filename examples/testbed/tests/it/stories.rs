@@ -1,6 +1,7 @@
 //! Every story, on both adapters, over every store.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cloakroom_conformance::stories::{App, Instance, Keeps, Settings};
 use cloakroom_conformance::{
@@ -25,6 +26,8 @@ struct Over {
     variable: &'static str,
     /// The parameter of the URL that names what a story has to itself.
     namespace: &'static str,
+    /// By how much a session may end too late.
+    resolution: Duration,
 }
 
 impl App for OverMemory {
@@ -51,10 +54,14 @@ impl App for Over {
     type Instance = Testbed;
 
     async fn start(&self, settings: Settings) -> Testbed {
-        let Self { adapter, variable, namespace } = self;
+        let Self { adapter, variable, namespace, resolution: _ } = self;
         let url = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} names a server"));
         let joint = if url.contains('?') { '&' } else { '?' };
         Testbed::start(adapter, &format!("{url}{joint}{namespace}=story_{:016x}", tag()), &settings).await
+    }
+
+    fn resolution(&self) -> Duration {
+        self.resolution
     }
 }
 
@@ -93,6 +100,9 @@ fn files() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
     if memory.is_dir() { memory } else { std::env::temp_dir() }
 }
+
+/// Memcached counts whole ticks of a second, and the first may come at once.
+const MEMCACHED_RESOLUTION: Duration = Duration::from_millis(2100);
 
 fn tag() -> u64 {
     cloakroom::Version::random().expect("randomness").get()
@@ -136,17 +146,19 @@ mod actix_over_sqlite {
 
 /// Both adapters over one kind of server.
 macro_rules! over {
-    ($axum:ident, $actix:ident, $variable:literal, $namespace:literal, $ignore:meta) => {
+    ($axum:ident, $actix:ident, $variable:literal, $namespace:literal, $resolution:expr, $ignore:meta) => {
         mod $axum {
             use super::*;
-            const APP: Over = Over { adapter: "axum", variable: $variable, namespace: $namespace };
+            const APP: Over =
+                Over { adapter: "axum", variable: $variable, namespace: $namespace, resolution: $resolution };
             stories_tests!(APP, #[$ignore]);
             no_index_stories_tests!(APP, #[$ignore]);
         }
 
         mod $actix {
             use super::*;
-            const APP: Over = Over { adapter: "actix", variable: $variable, namespace: $namespace };
+            const APP: Over =
+                Over { adapter: "actix", variable: $variable, namespace: $namespace, resolution: $resolution };
             stories_tests!(APP, #[$ignore]);
             no_index_stories_tests!(APP, #[$ignore]);
         }
@@ -158,6 +170,7 @@ over!(
     actix_over_redis,
     "CLOAKROOM_TEST_REDIS_URL",
     "prefix",
+    Duration::ZERO,
     ignore = "needs redis: run `cargo xtask test`"
 );
 
@@ -166,6 +179,7 @@ over!(
     actix_over_sentinel,
     "CLOAKROOM_TEST_SENTINEL_URL",
     "prefix",
+    Duration::ZERO,
     ignore = "needs sentinel: run `cargo xtask test`"
 );
 
@@ -174,6 +188,7 @@ over!(
     actix_over_cluster,
     "CLOAKROOM_TEST_CLUSTER_URL",
     "prefix",
+    Duration::ZERO,
     ignore = "needs cluster: run `cargo xtask test`"
 );
 
@@ -182,6 +197,7 @@ over!(
     actix_over_memcached,
     "CLOAKROOM_TEST_MEMCACHED_URL",
     "prefix",
+    MEMCACHED_RESOLUTION,
     ignore = "needs memcached: run `cargo xtask test`"
 );
 
@@ -190,6 +206,7 @@ over!(
     actix_over_three_memcached,
     "CLOAKROOM_TEST_MEMCACHED_MANY_URL",
     "prefix",
+    MEMCACHED_RESOLUTION,
     ignore = "needs memcached: run `cargo xtask test`"
 );
 
@@ -198,6 +215,7 @@ over!(
     actix_over_postgres,
     "CLOAKROOM_TEST_POSTGRES_URL",
     "table",
+    Duration::ZERO,
     ignore = "needs postgres: run `cargo xtask test`"
 );
 
@@ -206,5 +224,6 @@ over!(
     actix_over_mariadb,
     "CLOAKROOM_TEST_MARIADB_URL",
     "table",
+    Duration::ZERO,
     ignore = "needs mariadb: run `cargo xtask test`"
 );
