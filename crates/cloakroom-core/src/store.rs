@@ -81,6 +81,12 @@ use crate::store_error::StoreError;
 /// A future that is dropped leaves the old or the new record, never a mixture, and never a connection
 /// whose next reply belongs to somebody else.
 ///
+/// # Lost replies
+///
+/// A store may send a verb again whose reply was lost. `create` and `replace` then find their own write by its
+/// version. Where somebody else wrote in between, the second answer counts: `Missing` may follow one's own
+/// write that was deleted since, and `delete` may tell of another's delete.
+///
 /// # Deadlines
 ///
 /// Every verb ends by itself, by default within 2 s, with [`StoreErrorKind::Timeout`](crate::StoreErrorKind::Timeout)
