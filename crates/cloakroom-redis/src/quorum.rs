@@ -41,7 +41,8 @@ impl Quorum {
             Some(Value::Int(count)) if count >= i64::from(self.replicas) => Ok(()),
             Some(Value::Int(_)) => Err(error::too_few_replicas()),
             Some(Value::ServerError(refusal)) => Err(error::not_waited(&refusal)),
-            _ => Err(error::corrupt("the reply to WAIT is no number")),
+            // The write itself was answered.
+            _ => Err(error::ambiguous()),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use cloakroom_core::{Error, StoreErrorKind, Version};
@@ -21,8 +21,10 @@ use crate::home::Home;
 use crate::link::{Link, Setback};
 use crate::place::Place;
 use answer::Answer;
+use belief::Belief;
 
 mod answer;
+mod belief;
 
 /// How often the sentinels are asked while all is well, give or take a quarter.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -41,8 +43,8 @@ pub(crate) struct Sentinels {
     /// Wakes the task that watches.
     heard: Arc<Notify>,
     announced: watch::Sender<Option<Place>>,
-    /// The epoch of what was announced: whoever knows only an older one may be behind the times.
-    epoch: AtomicU64,
+    /// What is believed; changed together with what is announced.
+    belief: Mutex<Belief>,
     watching: AtomicBool,
 }
 
@@ -76,7 +78,7 @@ impl Sentinels {
             home,
             heard: Arc::clone(&heard),
             announced: watch::Sender::new(None),
-            epoch: AtomicU64::new(0),
+            belief: Mutex::default(),
             watching: AtomicBool::new(false),
         })
     }
@@ -90,9 +92,8 @@ impl Sentinels {
         let mut until = Instant::now() + self.connect_timeout;
         loop {
             // Those who answer first need not be the ones who know.
-            let (most, all) = (self.voices.len() / 2 + 1, self.voices.len());
-            let round = self.round(until, most).await;
-            let place = self.announce(&round, all)?;
+            let round = self.round(until, self.voices.len() / 2 + 1).await;
+            let place = self.announce(&round)?;
             let standing = Standing::While { place: place.clone(), announced: self.announced.subscribe() };
             let reached = match select(pin!(self.reach_primary(&place, config)), pin!(standing.ended())).await
             {
@@ -152,25 +153,22 @@ impl Sentinels {
     }
 
     /// Tells all links who the primary is: what the sentinels say, unless those who said it may be behind the
-    /// times. So many of them must agree to go back to an older epoch, as they have after all were set up anew.
-    fn announce(&self, round: &Round, to_go_back: usize) -> Result<Place, Failure> {
-        let (epoch, newest) = round.newest()?;
-        let is_old = epoch < self.epoch.load(Ordering::Acquire) && round.count() < to_go_back;
-        if is_old && let Some(known) = self.announced.borrow().clone() {
-            return Ok(known);
-        }
-        self.epoch.store(epoch, Ordering::Release);
+    /// times.
+    fn announce(&self, round: &Round) -> Result<Place, Failure> {
+        // Held to the end: of two rounds at once, the older one must not have the last word.
+        let mut belief = self.belief.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = belief.hear(round, self.voices.len())?;
         let mut moved = false;
         self.announced.send_if_modified(|now| {
-            moved = now.as_ref().is_some_and(|now| now != newest);
-            let changed = now.as_ref() != Some(newest);
-            *now = Some(newest.clone());
+            moved = now.as_ref().is_some_and(|now| *now != told);
+            let changed = now.as_ref() != Some(&told);
+            *now = Some(told.clone());
             changed
         });
         if moved {
             tracing::info!(target: "cloakroom::redis", "the sentinels name another primary");
         }
-        Ok(newest.clone())
+        Ok(told)
     }
 
     /// Sees to it that a task looks after the announcements.
@@ -181,11 +179,10 @@ impl Sentinels {
                 while let Some(sentinels) = watcher.0.upgrade() {
                     let next = Instant::now() + jittered(PERIOD);
                     let until = Instant::now() + sentinels.connect_timeout;
-                    let (most, all) = (sentinels.voices.len() / 2 + 1, sentinels.voices.len());
                     // The one who knows of a new primary may be the slowest.
-                    let round = sentinels.round(until, all).await;
+                    let round = sentinels.round(until, sentinels.voices.len()).await;
                     // What nobody can tell, the next dial reports.
-                    let _ = sentinels.announce(&round, most);
+                    let _ = sentinels.announce(&round);
                     let heard = Arc::clone(&sentinels.heard);
                     drop((round, sentinels));
                     // Sentinels tell when something happens; those that cannot be heard are asked.
@@ -252,10 +249,6 @@ impl Round {
             Ok(Answer::Primary { epoch, place }) => Some((*epoch, place)),
             _ => None,
         })
-    }
-
-    fn count(&self) -> usize {
-        self.named().count()
     }
 }
 

@@ -27,6 +27,10 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// How many nodes are asked at once.
 const ASKED: usize = 5;
 
+/// How long only an older epoch must be told of, by few nodes, until it counts. Those who were merely cut off or stood
+/// still have caught up by then.
+const RELENT: Duration = Duration::from_secs(5);
+
 /// The chart, and the work on it.
 pub(super) struct Survey {
     chart: watch::Sender<Arc<Chart>>,
@@ -34,6 +38,28 @@ pub(super) struct Survey {
     ended: watch::Sender<u64>,
     under_way: AtomicBool,
     last: Mutex<Last>,
+    belief: Mutex<Belief>,
+}
+
+/// How far the node had followed the elections that told the chart.
+#[derive(Default)]
+struct Belief {
+    epoch: u64,
+    /// Since when only older epochs are told of.
+    doubted: Option<Instant>,
+}
+
+impl Belief {
+    /// Whether to believe what was told, by so many of those asked. A node that stood still may be the first to
+    /// answer; but a cluster that was set up anew begins with an older epoch for good.
+    fn takes(&mut self, epoch: u64, heard: usize, asked: usize) -> bool {
+        let is_old = epoch < self.epoch && heard <= asked / 2;
+        if is_old && self.doubted.get_or_insert_with(Instant::now).elapsed() < RELENT {
+            return false;
+        }
+        *self = Self { epoch, doubted: None };
+        true
+    }
 }
 
 /// The last survey.
@@ -51,6 +77,7 @@ impl Survey {
             ended: watch::Sender::new(0),
             under_way: AtomicBool::new(false),
             last: Mutex::default(),
+            belief: Mutex::default(),
         }
     }
 
@@ -66,6 +93,10 @@ impl Survey {
 
     fn last(&self) -> MutexGuard<'_, Last> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn belief(&self) -> MutexGuard<'_, Belief> {
+        self.belief.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends when the chart is like that.
@@ -149,6 +180,7 @@ impl Work {
             let until = Instant::now() + PATIENCE;
             let asked = places.iter().map(|place| self.ask(place, until));
             let heard = hear(asked, Result::is_ok, places.len() / 2 + 1, until).await;
+            let count = heard.iter().filter(|answer| answer.is_ok()).count();
             let mut best: Option<Told> = None;
             for answer in heard {
                 match answer {
@@ -158,7 +190,9 @@ impl Work {
                     Err(_) => {}
                 }
             }
-            if let Some(told) = best {
+            if let Some(told) = best
+                && cluster.survey.belief().takes(told.epoch, count, places.len())
+            {
                 cluster.forget_all_but(&told.chart);
                 cluster.survey.chart.send_replace(Arc::new(told.chart));
                 return Ok(());

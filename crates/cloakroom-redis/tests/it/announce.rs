@@ -153,6 +153,28 @@ async fn sentinel_that_is_behind_the_times_is_not_believed() {
     assert_eq!(old.connections(), 0);
 }
 
+/// The one who knows of the new primary may be slow, or gone, before it told the others.
+#[tokio::test]
+async fn most_sentinels_may_be_behind_the_times() {
+    let (stale, said) = (Arc::new(Said::default()), Arc::new(Said::default()));
+    let (old, new) = (primary(|_| say(":0")).await, primary(|_| say(":1")).await);
+    stale.say(old.port(), 6);
+    said.say(new.port(), 7);
+    let (one, two, knows) = (sentinel(&stale).await, sentinel(&stale).await, sentinel(&said).await);
+    let store = store(&[&one, &two, &knows]);
+    // Two are enough to begin with, and they may be those.
+    while store.delete(&sample::key()).await.expect("an answer") != Deleted::Deleted {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let before = old.connections();
+    drop(knows);
+    for _ in 0..100 {
+        assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(old.connections(), before);
+}
+
 #[tokio::test]
 async fn demoted_primary_is_waited_out() {
     let said = Arc::new(Said::default());

@@ -197,6 +197,26 @@ async fn node_that_is_behind_the_times_is_not_believed() {
 }
 
 #[tokio::test]
+async fn node_that_is_behind_the_times_does_not_lead_back() {
+    let deletes = AtomicUsize::new(0);
+    let cluster = FakeCluster::start(move |node, heard, state| match (node, heard.name()) {
+        // From the first request on, only the old primary tells.
+        (1, "CLUSTER") if deletes.load(Ordering::SeqCst) > 0 => Some(Act::Reset(Vec::new())),
+        (_, "CLUSTER") if heard.words[1] == b"SLOTS" => Some(state.slots_of(node)),
+        (node, "CLUSTER") => Some(epoch(if node == 0 { 6 } else { 7 })),
+        (1, "DEL") => match deletes.fetch_add(1, Ordering::SeqCst) {
+            0 => Some(Act::Reset(Vec::new())),
+            _ => Some(say(":1")),
+        },
+        (_, "DEL") => panic!("the old primary is asked"),
+        _ => None,
+    })
+    .await;
+    let deleted = cluster.store().delete(&sample::key()).await;
+    assert_eq!(deleted.expect("an answer"), Deleted::Deleted);
+}
+
+#[tokio::test]
 async fn seeds_may_be_dead() {
     let cluster = FakeCluster::start(|_, heard, _| match heard.name() {
         "PING" => Some(say("+PONG")),

@@ -256,7 +256,7 @@ async fn refusal_to_wait_leaves_the_write_in_doubt() {
         (":0", Some(StoreErrorKind::Ambiguous)),
         ("-NOPERM no right", Some(StoreErrorKind::Ambiguous)),
         ("-ERR WAIT cannot be used with replica instances", Some(StoreErrorKind::Ambiguous)),
-        ("+OK", Some(StoreErrorKind::Corrupt)),
+        ("+OK", Some(StoreErrorKind::Ambiguous)),
     ] {
         let fake = Fake::start(move |heard| match heard.name() {
             "WAIT" => say(waited),
