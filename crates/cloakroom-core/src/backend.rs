@@ -30,8 +30,10 @@ impl Backend {
     /// There is no store, so there is nothing to set up, to call or to wait for. And nothing is remembered:
     ///
     /// - A session cannot be taken back. After a logout the browser has forgotten it, but a copy that somebody
-    ///   kept goes on to its idle deadline. `rotate()` and `authenticate` make no copy worthless. Listing and
-    ///   revoking sessions is [`Unsupported`](crate::ErrorKind::Unsupported), and so is `Session::detached`.
+    ///   kept goes on, and lives as long as any session: used, to its absolute deadline, which is the only bound.
+    ///   `rotate()` and `authenticate` make no copy worthless. A request that was under way during a logout may
+    ///   give the browser its session back. Listing and revoking sessions is
+    ///   [`Unsupported`](crate::ErrorKind::Unsupported), and so is `Session::detached`.
     /// - Of two requests at the same time the response that arrives last wins, and the other's changes are
     ///   lost; nobody is told. `take`, `require_unchanged` and flash messages promise no more than that.
     /// - A session is at most 2 KiB encoded, or what

@@ -9,7 +9,7 @@ const LONGEST_LINE: usize = 4093;
 ///
 /// 1. The browser forgets its cookie.
 /// 2. The copy goes on: nobody remembers that it was taken back. A login and a rotation do not end it either.
-/// 3. It ends by itself, with its idle time.
+/// 3. Unused it ends by itself, with its idle time.
 pub async fn copied_cookie_goes_on_to_its_deadline(app: &impl App) {
     let idle = std::time::Duration::from_millis(1500);
     let instance = app.start(Settings::new().with_idle(idle)).await;

@@ -160,6 +160,12 @@ impl SessionManagerBuilder {
         self.expiry.check()?;
         if let Some(renewal) = &self.renewal {
             renewal.check()?;
+            if self.backend.store().is_none() {
+                return Err(Error::misconfigured(
+                    "client-side sessions have no secret to renew, and no copy of one is ever worth less: leave \
+                     `with_renewal` out, or use a store",
+                ));
+            }
         }
         if self.deadline < Duration::from_millis(1) {
             return Err(Error::misconfigured(

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cloakroom_core::{
-    Backend, Clock, CookiePolicy, EndReason, ErrorKind, Expiry, KeyRing, RejectReason, Result, Session,
-    SessionEvent, SessionEventKind, SessionEvents, SessionManager, SessionManagerBuilder,
+    Backend, Clock, CookiePolicy, EndReason, ErrorKind, Expiry, KeyRing, RejectReason, Renewal, Result,
+    Session, SessionEvent, SessionEventKind, SessionEvents, SessionManager, SessionManagerBuilder,
 };
 
 use crate::world::{Browser, Response};
@@ -220,6 +220,28 @@ async fn logout_makes_the_browser_forget_and_a_copy_goes_on() {
     assert_eq!(seen.as_deref(), Some("ada"));
 }
 
+/// Whoever uses a copy keeps it alive, as its owner would: this too is what the docs of `client_side` say.
+#[tokio::test]
+async fn a_copy_in_use_goes_on_to_its_absolute_deadline() {
+    let expiry = Expiry::new(Duration::from_secs(100), Duration::from_secs(350));
+    let world = World::with(KeyRing::generate(), |builder| builder.with_expiry(expiry));
+    let mut browser = Browser::default();
+    world.request(&mut browser, |session| session.authenticate("ada")).await;
+    let mut copy = browser.clone();
+    world
+        .request(&mut browser, |session| {
+            session.logout();
+            Ok(())
+        })
+        .await;
+    for passed in [60, 60, 60, 60, 60, 50] {
+        let seen = world.request(&mut copy, |session| Ok(session.principal())).await.0;
+        assert_eq!(seen.as_deref(), Some("ada"));
+        world.clock.advance(Duration::from_secs(passed));
+    }
+    assert_eq!(world.request(&mut copy, |session| Ok(session.principal())).await.0, None);
+}
+
 #[tokio::test]
 async fn an_expired_one_is_taken_away_by_logout_only() {
     let (world, mut browser) = (World::new(), Browser::default());
@@ -284,6 +306,15 @@ async fn the_largest_that_builds_fits_into_a_browser() {
     }
     let refused = build(CookiePolicy::default(), 64 * 1024).unwrap_err().to_string();
     assert!(refused.contains("do not fit into a cookie"), "{refused}");
+}
+
+/// It would do nothing, and whoever asks for it relies on what it does.
+#[test]
+fn renewal_is_refused() {
+    let refused = SessionManager::builder(Backend::client_side(), KeyRing::generate())
+        .with_renewal(Renewal::every(Duration::from_secs(900)))
+        .build();
+    assert!(refused.unwrap_err().to_string().contains("leave `with_renewal` out"));
 }
 
 /// The longest value that is stored, and the length of its line.
