@@ -7,6 +7,9 @@ use cloakroom_core::Error;
 /// What an item needs besides its payload: 85 bytes of key, 16 of our header, and what the server keeps with it.
 const OVERHEAD: usize = 1024;
 
+/// The largest `-I` that a server takes is 1 GiB; more than this is no session.
+pub(crate) const LARGEST: usize = 128 << 20;
+
 /// The size of the largest item in bytes, as the server's `-I` counts it: 2 KiB to 128 MiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ItemSize(usize);
@@ -14,7 +17,7 @@ pub(crate) struct ItemSize(usize);
 impl ItemSize {
     /// The size of so many bytes.
     pub(crate) fn new(bytes: usize) -> Result<Self, Error> {
-        if (2 << 10..=128 << 20).contains(&bytes) {
+        if (2 << 10..=LARGEST).contains(&bytes) {
             Ok(Self(bytes))
         } else {
             Err(Error::misconfigured("`max_item_size` of the Memcached store must be between 2k and 128m"))

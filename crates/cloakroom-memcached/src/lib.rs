@@ -3,6 +3,7 @@
 
 mod address;
 mod connect;
+mod connection;
 mod errand;
 mod error;
 mod facts;

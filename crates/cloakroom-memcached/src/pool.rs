@@ -11,12 +11,12 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use cloakroom_core::Error;
-use memcache::exp::AsyncMetaConnection;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use crate::address::Address;
+use crate::connection::Connection;
 use crate::error::{Cause, Failure};
 
 /// How long a connection may lie idle: shorter than what firewalls and balancers forget.
@@ -70,7 +70,7 @@ pub(crate) struct Pool {
 }
 
 struct Idle {
-    connection: AsyncMetaConnection,
+    connection: Connection,
     since: Instant,
 }
 
@@ -86,7 +86,7 @@ pub(crate) enum Want {
 /// A connection in the hands of one request. Dropped, also in the middle of a request, it is closed.
 pub(crate) struct Checkout<'a> {
     pool: &'a Pool,
-    pub(crate) connection: AsyncMetaConnection,
+    pub(crate) connection: Connection,
     _slot: SemaphorePermit<'a>,
 }
 
@@ -106,7 +106,7 @@ impl Pool {
         };
         let connection = match there {
             Some(connection) => connection,
-            None => AsyncMetaConnection::from_stream(self.dial(deadline).await.map_err(Failure::Unreached)?),
+            None => Connection::new(self.dial(deadline).await.map_err(Failure::Unreached)?),
         };
         Ok(Checkout { pool: self, connection, _slot: slot })
     }
@@ -160,7 +160,7 @@ impl Pool {
         deadline.min(Instant::now() + self.connect_timeout)
     }
 
-    fn pop(&self) -> Option<AsyncMetaConnection> {
+    fn pop(&self) -> Option<Connection> {
         loop {
             let Idle { mut connection, since } = self.idle().pop()?;
             if !is_quiet(&mut connection) {
@@ -189,7 +189,7 @@ impl Checkout<'_> {
 
 /// Whether nothing has come on a connection that lay idle. The end of it, or a byte that nobody asked for, says that
 /// it is of no more use; a byte that is lost here would be missed by the next reply, which then is none.
-fn is_quiet(connection: &mut AsyncMetaConnection) -> bool {
+fn is_quiet(connection: &mut Connection) -> bool {
     let receive = pin!(connection.receive());
     receive.poll(&mut Context::from_waker(Waker::noop())).is_pending()
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cloakroom_core::{StoreError, Version};
 use memcache::exp::{
-    DeleteOptions, Error as ClientError, GetOptions, MetaCommand, MetaCommandResult, MetaResponse,
-    ReturnCode, SetMode, SetOptions, build_delete, build_get, build_set, parse_meta_result,
+    DeleteOptions, Error as ClientError, GetOptions, MetaCommand, MetaCommandResult, ReturnCode, SetMode,
+    SetOptions, build_delete, build_get, build_set,
 };
 
 use crate::error::{self, Cause, Effect, Failure, Refusal};
@@ -126,8 +126,8 @@ impl Request {
     }
 
     /// The reply that was received, if it is one to this request.
-    pub(crate) fn reply(&self, received: Result<MetaResponse, ClientError>) -> Result<Reply, Failure> {
-        match received.and_then(parse_meta_result) {
+    pub(crate) fn reply(&self, received: Result<MetaCommandResult, ClientError>) -> Result<Reply, Failure> {
+        match received {
             Ok(reply) if reply.opaque.as_ref() == Some(&self.opaque) => Ok(Reply::Meta(Box::new(reply))),
             Ok(_) => Err(Failure::Lost(Cause::said("what answered is no reply to what was asked"))),
             Err(error) => match Refusal::of(&error) {

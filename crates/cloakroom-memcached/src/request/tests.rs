@@ -1,7 +1,7 @@
 use std::num::NonZeroU64;
 
 use cloakroom_core::Version;
-use memcache::exp::MetaResponse;
+use memcache::exp::{MetaResponse, parse_meta_result};
 
 use super::{Reply, Request, Written};
 use crate::error::{Failure, Refusal};
@@ -44,7 +44,7 @@ fn no_two_requests_bear_one_token() {
 #[test]
 fn reply_to_another_request_is_none() {
     let (mine, other) = (Request::look("k").expect("a request"), Request::look("k").expect("a request"));
-    let received = |line: String| MetaResponse::parse_header(line.as_bytes());
+    let received = |line: String| MetaResponse::parse_header(line.as_bytes()).and_then(parse_meta_result);
     let echo = |request: &Request| text(request).1;
     assert!(mine.reply(received(format!("EN O{}", echo(&mine)))).is_ok());
     for line in
@@ -57,7 +57,7 @@ fn reply_to_another_request_is_none() {
 #[test]
 fn rejection_of_our_number_is_told_from_other_rejections() {
     let request = |choice| Request::add("k", Vec::new(), 2, choice).expect("a request");
-    let received = |line: &str| MetaResponse::parse_header(line.as_bytes());
+    let received = |line: &str| MetaResponse::parse_header(line.as_bytes()).and_then(parse_meta_result);
     let rejected = request(Version::new(3)).reply(received("CLIENT_ERROR invalid flag")).expect("an answer");
     assert!(matches!(rejected, Reply::ChoiceRefused));
     assert_eq!(rejected.written().expect("an answer"), Written::ChoiceRefused);

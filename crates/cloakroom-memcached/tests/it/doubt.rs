@@ -118,6 +118,16 @@ async fn garbage_is_an_error_and_never_a_record() {
     }
 }
 
+/// What can be no reply, because it is too long, is given up before it fills the memory.
+#[tokio::test]
+async fn replies_without_measure_are_none() {
+    for reply in [vec![b'1'; 64 << 10], b"VA 1073741824 c1 t1\r\n".to_vec()] {
+        let fake = Fake::start(move |_| Act::Reply(reply.clone())).await;
+        let error = fake.store().load(&sample::key(), Freshness::Latest).await.expect_err("no reply");
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    }
+}
+
 #[tokio::test]
 async fn load_survives_a_reset_at_every_byte() {
     let record = Record::new(b"payload \r\n of some bytes".to_vec(), sample::version(), MINUTE);

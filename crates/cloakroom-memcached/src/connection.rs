@@ -1,0 +1,76 @@
+//! A connection to a server, over which commands go out and replies come back.
+//!
+//! That of the client library takes a line of any length, and makes room for a gigabyte when one is announced. Here
+//! nothing that a server sends fills the memory.
+
+use std::io;
+
+use memcache::exp::{Error, MetaCommand, MetaCommandResult, MetaResponse, ReturnCode, parse_meta_result};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+
+use crate::item_size::LARGEST;
+
+/// More than any line of a reply has.
+const LONGEST_LINE: u64 = 4096;
+
+pub(crate) struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        Self(BufReader::new(stream))
+    }
+
+    /// Sends a command. After an error, it has not gone out whole.
+    pub(crate) async fn send(&mut self, command: &MetaCommand) -> Result<(), Error> {
+        Ok(self.0.write_all(&command.encode()?).await?)
+    }
+
+    /// The next reply, with its value if it has one.
+    pub(crate) async fn receive(&mut self) -> Result<MetaCommandResult, Error> {
+        let line = self.line().await?;
+        let mut reply = parse_meta_result(MetaResponse::parse_header(&line)?)?;
+        if reply.rc == ReturnCode::Va {
+            reply.value = Some(self.value(length(&line)?).await?);
+        }
+        Ok(reply)
+    }
+
+    async fn line(&mut self) -> Result<Vec<u8>, Error> {
+        let mut line = Vec::new();
+        (&mut self.0).take(LONGEST_LINE).read_until(b'\n', &mut line).await?;
+        if line.pop() != Some(b'\n') {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        if line.ends_with(b"\r") {
+            line.pop();
+        }
+        Ok(line)
+    }
+
+    /// Room is made as the value comes.
+    async fn value(&mut self, length: usize) -> Result<Vec<u8>, Error> {
+        const END: &[u8] = b"\r\n";
+        let whole = length + END.len();
+        let mut value = Vec::new();
+        (&mut self.0).take(u64::try_from(whole).unwrap_or(u64::MAX)).read_to_end(&mut value).await?;
+        if value.len() < whole {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        if !value.ends_with(END) {
+            return Err(io::Error::from(io::ErrorKind::InvalidData).into());
+        }
+        value.truncate(length);
+        Ok(value)
+    }
+}
+
+/// How long the value after this line is: `VA 5 c1 t60`. No item is larger than the largest that a server keeps.
+fn length(line: &[u8]) -> Result<usize, Error> {
+    let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let length = words.nth(1).and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
+    match length {
+        Some(length) if length <= LARGEST => Ok(length),
+        _ => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
+    }
+}
