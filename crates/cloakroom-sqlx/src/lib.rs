@@ -37,13 +37,14 @@ pub use crate::table::TableName;
 ///
 /// | name | meaning | default |
 /// |---|---|---|
-/// | `sslmode` | `disable`, `allow`, `prefer`, `require`, `verify-ca`, `verify-full` | `prefer`; with `sslrootcert`, `verify-full` |
+/// | `sslmode` | `disable`, `allow`, `prefer`, `require`, `verify-ca`, `verify-full`; with `sslrootcert`, `require` is `verify-ca`, and the first three are refused | `prefer`; with `sslrootcert`, `verify-full` |
 /// | `sslrootcert` | the file of the authorities to trust instead of the system's, in PEM | |
 /// | `sslcert`, `sslkey` | the files of the client's certificate and key | |
 /// | `host` | the host, or the directory of a Unix socket | that of the URL |
 /// | `application_name` | what the server calls the connections | `cloakroom` |
 ///
-/// What the URL leaves open of these, the client library takes from the variables of libpq, such as `PGSSLROOTCERT`.
+/// What the URL leaves open of TLS, the client library takes from the variables of libpq: `PGSSLMODE`, `PGSSLROOTCERT`,
+/// `PGSSLCERT` and `PGSSLKEY`; and `PGOPTIONS`.
 ///
 /// ```no_run
 /// use cloakroom_sqlx::PostgresStore;
@@ -64,7 +65,7 @@ pub type PostgresStore = SqlStore<sqlx::Postgres>;
 ///
 /// | name | meaning | default |
 /// |---|---|---|
-/// | `ssl-mode` | `DISABLED`, `PREFERRED`, `REQUIRED`, `VERIFY_CA`, `VERIFY_IDENTITY` | `PREFERRED`; with `ssl-ca`, `VERIFY_IDENTITY` |
+/// | `ssl-mode` | `DISABLED`, `PREFERRED`, `REQUIRED`, `VERIFY_CA`, `VERIFY_IDENTITY`; with `ssl-ca`, `REQUIRED` is `VERIFY_CA`, and the first two are refused | `PREFERRED`; with `ssl-ca`, `VERIFY_IDENTITY` |
 /// | `ssl-ca` | the file of the authorities to trust instead of the system's, in PEM | |
 /// | `ssl-cert`, `ssl-key` | the files of the client's certificate and key | |
 /// | `socket` | the path of a Unix socket, in the place of the host | |

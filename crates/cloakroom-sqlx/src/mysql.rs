@@ -121,11 +121,9 @@ impl Speak for MySql {
         if options.get_host().is_empty() && options.get_socket().is_none() {
             return Err(says("names no host"));
         }
-        let default = if root.is_some() { MySqlSslMode::VerifyIdentity } else { MySqlSslMode::Preferred };
-        let options = options.ssl_mode(mode.unwrap_or(default));
-        Ok(match root {
-            Some(pem) => options.ssl_ca_from_pem(pem),
-            None => options,
+        Ok(match (mode, root) {
+            (mode, Some(pem)) => options.ssl_mode(asking(mode)?).ssl_ca_from_pem(pem),
+            (mode, None) => options.ssl_mode(mode.unwrap_or(MySqlSslMode::Preferred)),
         })
     }
 
@@ -221,6 +219,17 @@ impl Speak for MySql {
             connection.execute(sqlx::raw_sql(AssertSqlSafe(Self::schema(table)))).await?;
             Ok(())
         })
+    }
+}
+
+/// The mode in which an authority that the URL names is asked.
+fn asking(mode: Option<MySqlSslMode>) -> Result<MySqlSslMode, Error> {
+    match mode {
+        None | Some(MySqlSslMode::VerifyIdentity) => Ok(MySqlSslMode::VerifyIdentity),
+        Some(MySqlSslMode::VerifyCa | MySqlSslMode::Required) => Ok(MySqlSslMode::VerifyCa),
+        Some(MySqlSslMode::Disabled | MySqlSslMode::Preferred) => Err(MySql::FORM.says(
+            "names an authority, and an `ssl-mode` that does not ask it; write `VERIFY_IDENTITY`, or leave it out",
+        )),
     }
 }
 

@@ -113,11 +113,11 @@ impl Speak for Postgres {
         if options.get_host().is_empty() {
             return Err(says("names no host"));
         }
-        let default = if root.is_some() { PgSslMode::VerifyFull } else { PgSslMode::Prefer };
-        let options = options.ssl_mode(mode.unwrap_or(default));
-        Ok(match root {
-            Some(pem) => options.ssl_root_cert_from_pem(pem),
-            None => options,
+        Ok(match (mode, root) {
+            (mode, Some(pem)) => options.ssl_mode(asking(mode)?).ssl_root_cert_from_pem(pem),
+            (Some(mode), None) => options.ssl_mode(mode),
+            // What the variables of libpq say, or `prefer`.
+            (None, None) => options,
         })
     }
 
@@ -180,6 +180,18 @@ impl Speak for Postgres {
     }
 }
 
+/// The mode in which an authority that the URL names is asked.
+fn asking(mode: Option<PgSslMode>) -> Result<PgSslMode, Error> {
+    match mode {
+        None | Some(PgSslMode::VerifyFull) => Ok(PgSslMode::VerifyFull),
+        // As libpq reads it; the client library would ask nobody.
+        Some(PgSslMode::VerifyCa | PgSslMode::Require) => Ok(PgSslMode::VerifyCa),
+        Some(PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer) => Err(Postgres::FORM.says(
+            "names an authority, and an `sslmode` that does not ask it; write `verify-full`, or leave it out",
+        )),
+    }
+}
+
 /// The text with `$1`, `$2` and so on for its question marks.
 fn numbered(text: &str) -> Arc<str> {
     let mut parts = text.split('?');
@@ -189,3 +201,6 @@ fn numbered(text: &str) -> Arc<str> {
     }
     numbered.into()
 }
+
+#[cfg(test)]
+mod tests;

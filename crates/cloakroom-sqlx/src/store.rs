@@ -136,7 +136,8 @@ impl<D: Dialect> SqlStore<D> {
     /// A store over the pool of the application, with the usual table: no migration, no sweep, no look at the server.
     ///
     /// What else there is to say is said to [`builder_over`](Self::builder_over). How long to wait for a connection is
-    /// the pool's business; its `test_before_acquire` can be `false`, as a verb tries another connection by itself.
+    /// the pool's business, and so is whether it is sound: with `test_before_acquire(false)`, a verb that meets four dead
+    /// connections in a row fails, as the first ones do after the server was restarted.
     ///
     /// ```
     /// # #[cfg(feature = "postgres")]

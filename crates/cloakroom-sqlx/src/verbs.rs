@@ -109,7 +109,10 @@ impl<D: Dialect> Inner<D> {
                 return Ok(Created::Created);
             }
         }
-        Err(StoreError::new(StoreErrorKind::Unavailable, D::STORE))
+        Err(match errand.doubt() {
+            Doubt::None => StoreError::new(StoreErrorKind::Unavailable, D::STORE),
+            Doubt::EarlierTry => error::ambiguous(D::STORE),
+        })
     }
 
     pub(crate) async fn replace(

@@ -23,7 +23,7 @@ pub(super) fn of(number: u16) -> (Meaning, &'static str) {
         // Interrupted, out of time, out of memory, a node of Galera that is not ready, and too many statements.
         1317 | 1969 | 3024 | 1037 | 1038 | 1041 | 1047 | 1461 => (is(Unavailable), ""),
         3 | 1021 | 1114 => (is(Full), "the disk or the tablespace of the server is full"),
-        1105 | 1153 | 1301 | 1406 => (is(TooLarge), ""),
+        1153 | 1301 | 1406 => (is(TooLarge), ""),
         1044 | 1045 | 1130 | 1131 | 1251 | 1275 | 1698 | 1820 | 1862 | 3118 | 3159 => (
             is(Misconfigured),
             "the server refuses the user, the password or the host; check them, percent-encoded, in the URL",

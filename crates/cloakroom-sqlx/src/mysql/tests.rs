@@ -1,4 +1,6 @@
-use super::skips_locked_rows;
+use sqlx::mysql::MySqlSslMode;
+
+use super::{asking, skips_locked_rows};
 
 #[test]
 fn versions_are_told_apart() {
@@ -15,5 +17,19 @@ fn versions_are_told_apart() {
     for version in ["5.7.44-log", "10.5.28-MariaDB", "5.5.5-10.5.1-MariaDB", "5.5.68-MariaDB", "", "unknown"]
     {
         assert!(!skips_locked_rows(version), "{version}");
+    }
+}
+
+#[test]
+fn authority_that_is_named_is_asked() {
+    let mode = |mode: &str| asking(Some(mode.parse().expect(mode)));
+    assert!(matches!(asking(None), Ok(MySqlSslMode::VerifyIdentity)));
+    assert!(matches!(mode("VERIFY_IDENTITY"), Ok(MySqlSslMode::VerifyIdentity)));
+    for text in ["REQUIRED", "VERIFY_CA"] {
+        assert!(matches!(mode(text), Ok(MySqlSslMode::VerifyCa)), "{text}");
+    }
+    for text in ["DISABLED", "PREFERRED"] {
+        let error = mode(text).expect_err(text);
+        assert!(error.to_string().contains("VERIFY_IDENTITY"), "{error}");
     }
 }

@@ -16,7 +16,7 @@ async fn serves<D: Dialect>(url: &str) {
     assert_eq!(found.payload, record.payload);
 }
 
-async fn refuses<D: Dialect>(cases: [(&str, String); 3]) {
+async fn refuses<D: Dialect>(cases: [(&str, String); 4]) {
     for (what, url) in cases {
         let error = SqlStore::<D>::connect(&url).await.expect_err(what);
         assert_eq!(error.kind(), ErrorKind::Misconfigured, "{what}: {error:?}");
@@ -51,6 +51,7 @@ async fn certificate_of_postgres_is_checked() {
     refuses::<Postgres>([
         ("the system's authorities", format!("{bare}?sslmode=verify-full")),
         ("another authority", format!("{bare}?{other}")),
+        ("another authority, as libpq would", format!("{bare}?sslmode=require&{other}")),
         ("another name", format!("{}?{ca}", bare.replace("localhost", "127.1"))),
     ])
     .await;
@@ -73,6 +74,7 @@ async fn certificate_of_mariadb_is_checked() {
     refuses::<MySql>([
         ("the system's authorities", format!("{bare}?ssl-mode=VERIFY_IDENTITY")),
         ("another authority", format!("{bare}?{other}")),
+        ("another authority, and less to check", format!("{bare}?ssl-mode=REQUIRED&{other}")),
         ("another name", format!("{}?{ca}", bare.replace("localhost", "127.1"))),
     ])
     .await;
