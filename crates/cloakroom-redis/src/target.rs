@@ -55,7 +55,7 @@ impl Servers {
 
 /// Reads a URL. No error shows any of it but the name of a parameter.
 pub(crate) fn parse(text: &str) -> Result<Target, Error> {
-    let (text, others) = hosts::split(text);
+    let (text, others) = hosts::split(text)?;
     let url = hosts::read(&text)?;
     if url.fragment().is_some() {
         return Err(misconfigured(
@@ -78,9 +78,15 @@ pub(crate) fn parse(text: &str) -> Result<Target, Error> {
         ca: None,
     };
     // Percent-encoded like the rest of the URL, not as a form is: a `+` is a plus.
+    let mut seen = Vec::new();
     for pair in url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        target.set(&decoded(name)?.unwrap_or_default(), &decoded(value)?.unwrap_or_default())?;
+        let name = decoded(name)?.unwrap_or_default();
+        target.set(&name, &decoded(value)?.unwrap_or_default())?;
+        if seen.contains(&name) {
+            return Err(misconfigured("the Redis URL has a parameter twice: leave one of them out"));
+        }
+        seen.push(name);
     }
     if target.user.is_some() && target.password.is_none() {
         return Err(misconfigured("the Redis URL names a user without a password: write user:password@host"));

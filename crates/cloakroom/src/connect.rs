@@ -96,8 +96,13 @@ fn memory(url: &str) -> Result<Backend> {
             "nothing but parameters can follow `memory:`, as in `memory:?max_entries=100000`",
         ));
     };
+    let mut seen = Vec::new();
     for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        if seen.contains(&name) {
+            return Err(Error::misconfigured("`memory:` has a parameter twice: leave one of them out"));
+        }
+        seen.push(name);
         store = match name {
             "max_entries" => store.with_max_entries(bound(value)?),
             "max_bytes" => store.with_max_bytes(bound(value)?),

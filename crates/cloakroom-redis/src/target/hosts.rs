@@ -7,8 +7,8 @@ use super::misconfigured;
 use crate::place::Place;
 
 /// The URL with the first of the servers that it lists, and the others, each `host[:port]`.
-pub(super) fn split(text: &str) -> (String, Vec<String>) {
-    let whole = || (text.to_owned(), Vec::new());
+pub(super) fn split(text: &str) -> Result<(String, Vec<String>), Error> {
+    let whole = || Ok((text.to_owned(), Vec::new()));
     let Some((scheme, rest)) = text.split_once("://") else { return whole() };
     if !scheme.ends_with("+sentinel") && !scheme.ends_with("+cluster") {
         return whole();
@@ -18,9 +18,14 @@ pub(super) fn split(text: &str) -> (String, Vec<String>) {
         Some(at) => authority.split_at(at + 1),
         None => ("", authority),
     };
+    if who.matches('@').count() > 1 {
+        return Err(misconfigured(
+            "user and password stand once in the Redis URL, before the first server; an `@` in them is written %40",
+        ));
+    }
     let mut hosts = hosts.split(',').map(str::to_owned);
     let first = hosts.next().unwrap_or_default();
-    (format!("{scheme}://{who}{first}{after}"), hosts.collect())
+    Ok((format!("{scheme}://{who}{first}{after}"), hosts.collect()))
 }
 
 /// Reads a URL of one server.

@@ -33,6 +33,7 @@ async fn memory_takes_its_bounds() {
     let cases = [
         ("memory://", "nothing but parameters"),
         ("memory:sessions", "nothing but parameters"),
+        ("memory:?max_entries=1&max_bytes=1&max_entries=2", "twice"),
         ("memory:?max_entries=0", "whole numbers from 1"),
         ("memory:?max_entries=many", "whole numbers from 1"),
         ("memory:?max_bytes", "whole numbers from 1"),

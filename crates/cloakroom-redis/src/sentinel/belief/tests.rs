@@ -60,6 +60,16 @@ fn all_who_were_set_up_anew_count_at_once() {
 }
 
 #[test]
+fn the_only_one_may_be_behind_as_well() {
+    let mut belief = Belief::default();
+    let mut hear = |said: (u64, u16)| belief.hear(&round(&[said]), 1).expect("a primary");
+    assert_eq!(hear((7, 2)), at(2));
+    assert_eq!(hear((6, 1)), at(2));
+    belief.doubted = Instant::now().checked_sub(RELENT);
+    assert_eq!(belief.hear(&round(&[(6, 1)]), 1).expect("a primary"), at(1));
+}
+
+#[test]
 fn primary_stays_while_somebody_names_it_in_its_epoch() {
     let mut belief = moved();
     assert_eq!(hear(&mut belief, &[(7, 2), (7, 3), (7, 3)]), at(2));
