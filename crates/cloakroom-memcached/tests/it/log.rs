@@ -1,23 +1,35 @@
 //! What the store writes to the log, for tests to look at.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
-use tracing_subscriber::fmt::MakeWriter;
-
-/// Everything that is logged on this thread while it lives.
+/// Everything that is logged on this thread while its [`Listening`] lives.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
+thread_local! {
+    static HEARD: RefCell<Option<Log>> = const { RefCell::new(None) };
+}
+
+/// Ends the listening when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Listening(());
+
 impl Log {
-    pub(crate) fn listen() -> (Self, tracing::subscriber::DefaultGuard) {
+    /// One subscriber hears all threads: an event that is first met on a thread with none would be heard by nobody.
+    pub(crate) fn listen() -> (Self, Listening) {
+        static SUBSCRIBED: Once = Once::new();
+        SUBSCRIBED.call_once(|| {
+            tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::TRACE)
+                .with_ansi(false)
+                .with_writer(|| OfThisThread)
+                .init();
+        });
         let log = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .with_writer(log.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
+        HEARD.set(Some(log.clone()));
+        (log, Listening(()))
     }
 
     pub(crate) fn text(&self) -> String {
@@ -26,21 +38,26 @@ impl Log {
     }
 }
 
-impl Write for Log {
+impl Drop for Listening {
+    fn drop(&mut self) {
+        HEARD.set(None);
+    }
+}
+
+/// Writes for whoever listens on this thread.
+struct OfThisThread;
+
+impl Write for OfThisThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        HEARD.with_borrow(|heard| {
+            if let Some(Log(heard)) = heard {
+                heard.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            }
+        });
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
     }
 }
