@@ -4,6 +4,7 @@ pub(crate) mod backend;
 pub(crate) mod ci;
 mod copy;
 mod executable;
+mod facility;
 pub(crate) mod faults;
 pub(crate) mod measure;
 pub(crate) mod mutants;

@@ -28,6 +28,8 @@ pub enum Program {
     MariadbInstallDb,
     /// `mariadb`: its client.
     Mariadb,
+    /// `ip`: makes networks for tests that cut them.
+    Ip,
     /// `openssl`: makes the certificates of servers that speak TLS.
     Openssl,
 }
@@ -48,6 +50,7 @@ impl Program {
             Self::Mariadbd => "mariadbd",
             Self::MariadbInstallDb => "mariadb-install-db",
             Self::Mariadb => "mariadb",
+            Self::Ip => "ip",
             Self::Openssl => "openssl",
         }
     }
@@ -62,6 +65,7 @@ impl Program {
             // The core alone has the programs and brings no service.
             Self::Mariadbd | Self::MariadbInstallDb => "mariadb-server-core",
             Self::Mariadb => "mariadb-client-core",
+            Self::Ip => "iproute2",
             Self::Openssl => "openssl",
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::backend::Backend;
 use super::executable::Executable;
+use super::facility::Facilities;
 use super::servers::Servers;
 use super::step;
 use super::tally::{Ignored, Tally};
@@ -57,6 +58,7 @@ impl Effort {
 pub(crate) struct Suite<'a> {
     backends: &'a [Backend],
     servers: &'a Servers,
+    facilities: Facilities,
     tally: Tally,
     left_out: Vec<LeftOut>,
 }
@@ -76,14 +78,15 @@ impl LeftOut {
 
 impl<'a> Suite<'a> {
     pub(crate) fn new(backends: &'a [Backend], servers: &'a Servers) -> Self {
-        Self { backends, servers, tally: Tally::default(), left_out: Vec::new() }
+        let (facilities, tally) = (Facilities::default(), Tally::default());
+        Self { backends, servers, facilities, tally, left_out: Vec::new() }
     }
 
     /// Runs the tests that a program does not ignore, then those that it ignores for want of a server or of patience.
     pub(crate) fn test(&mut self, executable: &Executable) -> Result<()> {
         step::say(&format!("\n{}", executable.label));
         let ignored = self.run(&executable.label, executable.command(&[]), DEADLINE)?;
-        let (wanted, left_out) = sort(&executable.label, ignored, self.backends);
+        let (wanted, left_out) = sort(&executable.label, ignored, self.backends, &self.facilities);
         self.left_out.extend(left_out);
         if wanted.is_empty() {
             return Ok(());
@@ -123,7 +126,9 @@ impl<'a> Suite<'a> {
         command.args(&names);
         let (label, mut tally) = (&executable.label, Tally::default());
         step::follow(command, effort.deadline(), |line| tally.read(line))?;
-        for name in fault_runs(tally.ignored, self.backends) {
+        let (wanted, left_out) = fault_runs(label, tally.ignored, self.backends, &self.facilities);
+        self.left_out.extend(left_out);
+        for name in wanted {
             step::say(&format!("\n{label}: {name}"));
             let mut command =
                 executable.command(&["--ignored", "--exact", "--nocapture", "--test-threads=1"]);
@@ -212,7 +217,12 @@ impl<'a> Suite<'a> {
 /// Parts the ignored tests of a program into those that run with these backends and those that do not.
 ///
 /// The reason beside the test decides: see CONTRIBUTING.md.
-fn sort(label: &str, ignored: Vec<Ignored>, backends: &[Backend]) -> (Vec<String>, Vec<LeftOut>) {
+fn sort(
+    label: &str,
+    ignored: Vec<Ignored>,
+    backends: &[Backend],
+    facilities: &Facilities,
+) -> (Vec<String>, Vec<LeftOut>) {
     let (mut wanted, mut left_out) = (Vec::new(), Vec::new());
     for Ignored { name, reason } in ignored {
         let missing = Backend::named_in(&reason).into_iter().find(|backend| !backends.contains(backend));
@@ -220,21 +230,38 @@ fn sort(label: &str, ignored: Vec<Ignored>, backends: &[Backend]) -> (Vec<String
             _ if measures(&name) => format!("{reason}; `cargo xtask measure` runs it"),
             _ if !RUNS_HERE.iter().any(|start| reason.starts_with(start)) => reason,
             Some(backend) => format!("{} was not selected", backend.name()),
-            None => {
-                wanted.push(name);
-                continue;
-            }
+            None => match facilities.lack(&reason) {
+                Some(lack) => lack,
+                None => {
+                    wanted.push(name);
+                    continue;
+                }
+            },
         };
         left_out.push(LeftOut { test: format!("{label}: {name}"), why });
     }
     (wanted, left_out)
 }
 
-/// The names of the tests whose reasons say that they are fault runs of these backends.
-fn fault_runs(ignored: Vec<Ignored>, backends: &[Backend]) -> Vec<String> {
-    let wanted = |reason: &str| Backend::named_in(reason).iter().all(|backend| backends.contains(backend));
-    let runs = ignored.into_iter().filter(|test| test.reason.starts_with(FAULTS) && wanted(&test.reason));
-    runs.map(|test| test.name).collect()
+/// The names of the tests whose reasons say that they are fault runs of these backends, and those among them that this
+/// machine cannot run.
+fn fault_runs(
+    label: &str,
+    ignored: Vec<Ignored>,
+    backends: &[Backend],
+    facilities: &Facilities,
+) -> (Vec<String>, Vec<LeftOut>) {
+    let (mut wanted, mut left_out) = (Vec::new(), Vec::new());
+    let chosen = |reason: &str| Backend::named_in(reason).iter().all(|backend| backends.contains(backend));
+    for Ignored { name, reason } in ignored {
+        if reason.starts_with(FAULTS) && chosen(&reason) {
+            match facilities.lack(&reason) {
+                Some(why) => left_out.push(LeftOut { test: format!("{label}: {name}"), why }),
+                None => wanted.push(name),
+            }
+        }
+    }
+    (wanted, left_out)
 }
 
 fn measures(test: &str) -> bool {

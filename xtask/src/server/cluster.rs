@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::RedisServer;
 use super::fleet::{self, field, wait};
+use super::{Host, RedisServer};
 use crate::{Error, Result};
 
 use self::member::Member;
@@ -60,6 +60,7 @@ pub struct ClusterFleet {
 pub struct ClusterFleetBuilder {
     password: Option<String>,
     user: Option<(String, String)>,
+    hosts: Vec<Host>,
     arguments: Vec<String>,
 }
 
@@ -73,6 +74,12 @@ impl ClusterFleetBuilder {
     /// Gives the servers a user who may do everything; the URL names him.
     pub fn with_user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
         self.user = Some((name.into(), password.into()));
+        self
+    }
+
+    /// Gives each of the six a host of its own, as far as there are any.
+    pub fn with_hosts(mut self, hosts: &[Host]) -> Self {
+        self.hosts = hosts.to_vec();
         self
     }
 
@@ -92,15 +99,18 @@ impl ClusterFleetBuilder {
     ///
     /// See [`RedisServerBuilder::start`](super::RedisServerBuilder::start); or they did not agree within a minute.
     pub fn start(self) -> Result<ClusterFleet> {
-        let servers = (0..2 * SIZE).map(|_| self.server()).collect::<Result<_>>()?;
+        let servers = (0..2 * SIZE).map(|n| self.server(self.hosts.get(n))).collect::<Result<_>>()?;
         let cluster = ClusterFleet { servers, options: self };
         cluster.join()?;
         cluster.wait_until_converged()?;
         Ok(cluster)
     }
 
-    fn server(&self) -> Result<RedisServer> {
+    fn server(&self, host: Option<&Host>) -> Result<RedisServer> {
         let mut builder = RedisServer::node();
+        if let Some(host) = host {
+            builder = builder.with_host(host);
+        }
         let mut arguments: Vec<String> = Vec::new();
         let mut say = |words: &[&str]| arguments.extend(words.iter().map(|word| (*word).to_owned()));
         // Otherwise a replica waits five seconds for others before its first copy, and is not promoted until then.
@@ -300,8 +310,8 @@ impl ClusterFleet {
     ///
     /// A server refuses, or keys come faster than they move.
     pub fn move_keys(&self, slot: u16, from: u16, to: u16) -> Result<()> {
-        let port = to.to_string();
-        let mut words = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000"];
+        let (address, port) = (self.server(to)?.address().to_string(), to.to_string());
+        let mut words = vec!["MIGRATE", &address, &port, "", "0", "5000"];
         if let Some(password) = &self.options.password {
             words.extend(["AUTH", password]);
         }
@@ -422,7 +432,7 @@ impl ClusterFleet {
         }
         for server in self.servers.iter().filter(|server| server.port() != first.port()) {
             let (port, bus) = (server.port().to_string(), server.bus_port().to_string());
-            first.cli(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus])?;
+            first.cli(&["CLUSTER", "MEET", &server.address().to_string(), &port, &bus])?;
         }
         self.wait_until_met()?;
         for (primary, replica) in primaries.iter().zip(replicas) {

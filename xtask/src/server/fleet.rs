@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::RedisServer;
+use super::{Host, RedisServer};
 use crate::{Error, Result};
 
 /// How long all of them may take to agree.
@@ -12,9 +12,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often they are asked.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Those that answer.
+/// Those that answer, and were not cut off.
 pub(super) fn up(servers: &[RedisServer]) -> impl Iterator<Item = &RedisServer> {
-    servers.iter().filter(|server| server.is_up())
+    let is_cut_off = |server: &RedisServer| server.host().is_some_and(Host::is_cut_off);
+    servers.iter().filter(move |server| !is_cut_off(server) && server.is_up())
 }
 
 pub(super) fn server(servers: &[RedisServer], port: u16) -> Result<&RedisServer> {
@@ -51,7 +52,11 @@ pub(super) fn userinfo(user: &Option<(String, String)>, password: &Option<String
 
 /// The hosts of a URL.
 pub(super) fn hosts(servers: &[RedisServer]) -> String {
-    servers.iter().map(|server| format!("127.0.0.1:{}", server.port())).collect::<Vec<_>>().join(",")
+    servers
+        .iter()
+        .map(|server| format!("{}:{}", server.address(), server.port()))
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// The value in a line of `INFO` like `role:master`.

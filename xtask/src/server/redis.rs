@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
 use super::port::on_free_ports;
 use super::resp::RespConnection;
-use super::{PrivateDirectory, Process, TestAuthority};
+use super::{Host, PrivateDirectory, Process, TestAuthority};
 use crate::install::Program;
 use crate::{Error, Result};
 
@@ -59,6 +60,7 @@ pub struct RedisServerBuilder {
     persistence: Persistence,
     role: Role,
     password: Option<String>,
+    host: Option<Host>,
     arguments: Vec<String>,
 }
 
@@ -110,6 +112,12 @@ impl RedisServerBuilder {
         self
     }
 
+    /// Lets it live at this host, and listen at its address instead of the loopback one.
+    pub fn with_host(mut self, host: &Host) -> Self {
+        self.host = Some(host.clone());
+        self
+    }
+
     /// Chooses what survives a crash; every acknowledged write is the default.
     pub fn with_persistence(mut self, persistence: Persistence) -> Self {
         self.persistence = persistence;
@@ -148,6 +156,12 @@ impl RedisServerBuilder {
     }
 }
 
+impl RedisServerBuilder {
+    fn address(&self) -> Ipv4Addr {
+        self.host.as_ref().map_or(Ipv4Addr::LOCALHOST, Host::address)
+    }
+}
+
 impl RedisServer {
     /// A plain server without a password.
     ///
@@ -165,6 +179,7 @@ impl RedisServer {
             persistence: Persistence::EveryWrite,
             role: Role::Server,
             password: None,
+            host: None,
             arguments: Vec::new(),
         }
     }
@@ -179,10 +194,22 @@ impl RedisServer {
         RedisServerBuilder { role: Role::Cluster, ..Self::builder() }
     }
 
-    /// The URL of the loopback port: `redis://[:password@]127.0.0.1:port/`.
+    /// The URL of the port: `redis://[:password@]127.0.0.1:port/`, or with the address of its host.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://{}127.0.0.1:{}/", self.userinfo(), self.ports.plain)
+        format!("redis://{}{}:{}/", self.userinfo(), self.address(), self.ports.plain)
+    }
+
+    /// The host that it lives at, if it has one of its own.
+    #[must_use]
+    pub const fn host(&self) -> Option<&Host> {
+        self.options.host.as_ref()
+    }
+
+    /// The address at which it listens.
+    #[must_use]
+    pub fn address(&self) -> Ipv4Addr {
+        self.options.address()
     }
 
     /// The URL of the Unix socket: `redis+unix:///path[?pass=password]`.
@@ -201,7 +228,7 @@ impl RedisServer {
         Some(format!("rediss://{}localhost:{port}/?ca={}", self.userinfo(), authority.ca.display()))
     }
 
-    /// The loopback port without TLS.
+    /// The port without TLS.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.ports.plain
@@ -331,7 +358,11 @@ fn configure(
 ) -> Result<()> {
     let mut words: Vec<String> = Vec::new();
     let mut say = |line: &[&str]| words.extend(line.iter().map(|word| (*word).to_owned()));
-    say(&["--bind", "127.0.0.1", "--daemonize", "no", "--port", &ports.plain.to_string()]);
+    say(&["--bind", &options.address().to_string(), "--daemonize", "no", "--port", &ports.plain.to_string()]);
+    if options.host.is_some() && options.role != Role::Sentinel {
+        // Else it serves only its own host without a password.
+        say(&["--protected-mode", "no"]);
+    }
     say(&["--dir", &shown(directory.path())]);
     say(&["--unixsocket", &shown(&directory.join(SOCKET)), "--unixsocketperm", "700"]);
     if options.role != Role::Sentinel {
@@ -383,7 +414,11 @@ fn spawn(options: &RedisServerBuilder, directory: &PrivateDirectory) -> Result<P
     if options.role == Role::Sentinel {
         command.arg("--sentinel");
     }
-    Process::spawn(command, &directory.join("log"))
+    let spawn = || Process::spawn(command, &directory.join("log"));
+    match &options.host {
+        Some(host) => host.within(spawn)?,
+        None => spawn(),
+    }
 }
 
 fn wait(process: &mut Process, options: &RedisServerBuilder, directory: &PrivateDirectory) -> Result<()> {

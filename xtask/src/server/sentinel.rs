@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::RedisServer;
 use super::fleet::{self, field, wait};
+use super::{Host, RedisServer, RedisServerBuilder};
 use crate::{Error, Result};
 
 #[cfg(test)]
@@ -61,6 +61,7 @@ pub struct SentinelFleetBuilder {
     password: Option<String>,
     user: Option<(String, String)>,
     sentinel_password: Option<String>,
+    hosts: Vec<Host>,
     arguments: Vec<String>,
 }
 
@@ -90,6 +91,12 @@ impl SentinelFleetBuilder {
         self.with_arguments(["--min-replicas-to-write", &replicas, "--min-replicas-max-lag", "3"])
     }
 
+    /// Gives each of the three servers a host of its own, as far as there are any, with a sentinel beside it.
+    pub fn with_hosts(mut self, hosts: &[Host]) -> Self {
+        self.hosts = hosts.to_vec();
+        self
+    }
+
     /// Adds arguments of each `redis-server`; they win over the ones given here.
     pub fn with_arguments<I>(mut self, arguments: I) -> Self
     where
@@ -107,24 +114,24 @@ impl SentinelFleetBuilder {
     /// See [`RedisServerBuilder::start`](super::RedisServerBuilder::start); or they did not agree within a minute.
     pub fn start(self) -> Result<SentinelFleet> {
         let mut servers: Vec<RedisServer> = Vec::with_capacity(SIZE);
-        for _ in 0..SIZE {
-            let primary = servers.first().map(RedisServer::port);
-            servers.push(self.server(primary)?);
+        for n in 0..SIZE {
+            servers.push(self.server(self.hosts.get(n), servers.first())?);
         }
-        let primary = servers.first().map(RedisServer::port).unwrap_or_default();
-        let sentinels = (0..SIZE).map(|_| self.sentinel(primary)).collect::<Result<_>>()?;
+        let primary = servers.first().ok_or_else(|| Error::new("a fleet of nobody"))?;
+        let sentinels =
+            (0..SIZE).map(|n| self.sentinel(self.hosts.get(n), primary)).collect::<Result<_>>()?;
         let fleet = SentinelFleet { sentinels, servers, options: self };
         fleet.wait_until_converged()?;
         Ok(fleet)
     }
 
-    fn server(&self, primary: Option<u16>) -> Result<RedisServer> {
-        let mut builder = RedisServer::builder();
+    fn server(&self, host: Option<&Host>, primary: Option<&RedisServer>) -> Result<RedisServer> {
+        let mut builder = at(host, RedisServer::builder());
         // Otherwise a replica waits five seconds for others before its first copy.
         let mut arguments = vec!["--repl-diskless-sync-delay".to_owned(), "0".to_owned()];
         let mut say = |words: &[&str]| arguments.extend(words.iter().map(|word| (*word).to_owned()));
         if let Some(primary) = primary {
-            say(&["--replicaof", "127.0.0.1", &primary.to_string()]);
+            say(&["--replicaof", &primary.address().to_string(), &primary.port().to_string()]);
         }
         if let Some(password) = &self.password {
             builder = builder.with_password(password);
@@ -136,14 +143,15 @@ impl SentinelFleetBuilder {
         builder.with_arguments(arguments).with_arguments(&self.arguments).start()
     }
 
-    fn sentinel(&self, primary: u16) -> Result<RedisServer> {
-        let mut builder = RedisServer::sentinel();
+    fn sentinel(&self, host: Option<&Host>, primary: &RedisServer) -> Result<RedisServer> {
+        let mut builder = at(host, RedisServer::sentinel());
         let mut arguments: Vec<String> = Vec::new();
         let mut say = |words: &[&str]| {
             arguments.push("--sentinel".to_owned());
             arguments.extend(words.iter().map(|word| (*word).to_owned()));
         };
-        say(&["monitor", SERVICE, "127.0.0.1", &primary.to_string(), QUORUM]);
+        let (address, port) = (primary.address().to_string(), primary.port().to_string());
+        say(&["monitor", SERVICE, &address, &port, QUORUM]);
         say(&["down-after-milliseconds", SERVICE, DOWN_AFTER]);
         say(&["failover-timeout", SERVICE, FAILOVER]);
         if let Some(password) = &self.password {
@@ -367,6 +375,13 @@ impl SentinelFleet {
 
     fn role(&self, port: u16) -> Result<String> {
         Ok(field(&self.cli(port, &["INFO", "replication"])?, "role").to_owned())
+    }
+}
+
+fn at(host: Option<&Host>, builder: RedisServerBuilder) -> RedisServerBuilder {
+    match host {
+        Some(host) => builder.with_host(host),
+        None => builder,
     }
 }
 

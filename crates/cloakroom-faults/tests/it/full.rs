@@ -6,10 +6,10 @@ use cloakroom::{Freshness, Record, Store as _, StoreErrorKind, StoreKey};
 use cloakroom_faults::{Keeping, check, fresh_key, record};
 use tokio::task::block_in_place;
 use tokio::time::sleep;
-use xtask::server::{MariadbServer, MemcachedServer, Persistence, PostgresServer, RedisServer};
+use xtask::server::{MariadbServer, MemcachedServer, Persistence, PostgresServer, RedisServer, SmallDisk};
 
 use crate::bench::{Bench, run, wants_clean, workload};
-use crate::disk::{OnSmallDisk, SmallDisk};
+use crate::disk::OnSmallDisk;
 use crate::servers::{Backend, MARIADB, MEMCACHED, POSTGRES, REDIS, Start};
 
 const TTL: Duration = Duration::from_secs(600);
@@ -94,7 +94,7 @@ fn mariadb_at_its_limit_of_space() {
 
 /// Its append-only file lies on a disk of 4 MiB.
 #[test]
-#[ignore = "needs redis: run `cargo xtask test`"]
+#[ignore = "needs redis and mounts: run `cargo xtask test`"]
 fn redis_on_a_full_disk() {
     let start: Start = || {
         let disk = SmallDisk::mount(4).expect("a disk");
@@ -104,20 +104,18 @@ fn redis_on_a_full_disk() {
         let server = server.with_arguments(arguments).start().expect("a redis-server");
         Box::new(OnSmallDisk { server, disk })
     };
-    if SmallDisk::may_mount() {
-        let grow = async |bench: &Bench, _: &[StoreKey]| block_in_place(|| bench.server.make_room());
-        // It was reached, and refuses: that had no effect.
-        run(fills_up(Backend { start, ..REDIS }, StoreErrorKind::Unavailable, grow));
-    }
+    let grow = async |bench: &Bench, _: &[StoreKey]| block_in_place(|| bench.server.make_room());
+    // It was reached, and refuses: that had no effect.
+    run(fills_up(Backend { start, ..REDIS }, StoreErrorKind::Unavailable, grow));
 }
 
 /// Its table lies on a disk of 4 MiB.
 #[test]
-#[ignore = "needs postgres: run `cargo xtask test`"]
+#[ignore = "needs postgres and mounts: run `cargo xtask test`"]
 fn postgres_on_a_full_disk() {
     let start: Start = || {
         let disk = SmallDisk::mount(4).expect("a disk");
-        disk.give_to("postgres");
+        disk.give_to("postgres").expect("an account");
         let server = PostgresServer::start().expect("a postgres");
         let path = disk.path().display();
         server.sql(&format!("CREATE TABLESPACE small LOCATION '{path}'")).expect("a tablespace");
@@ -125,10 +123,8 @@ fn postgres_on_a_full_disk() {
         server.sql("ALTER ROLE app SET default_tablespace = 'small'").expect("a default");
         Box::new(OnSmallDisk { server, disk })
     };
-    if SmallDisk::may_mount() {
-        let grow = async |bench: &Bench, _: &[StoreKey]| block_in_place(|| bench.server.make_room());
-        run(fills_up(Backend { start, ..POSTGRES }, StoreErrorKind::Full, grow));
-    }
+    let grow = async |bench: &Bench, _: &[StoreKey]| block_in_place(|| bench.server.make_room());
+    run(fills_up(Backend { start, ..POSTGRES }, StoreErrorKind::Full, grow));
 }
 
 /// An evicted session is one that is not there, and nothing else.

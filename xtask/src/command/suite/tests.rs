@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use super::super::backend::Backend;
+use super::super::facility::Facilities;
 use super::super::servers::Servers;
 use super::super::tally::Ignored;
 use super::{DEADLINE, Effort, LONG, Suite, closing_line, fault_runs, sort};
@@ -24,7 +25,7 @@ fn example() -> Vec<Ignored> {
 
 #[test]
 fn tests_that_need_a_selected_backend_run() {
-    let (wanted, left_out) = sort("a", example(), &Backend::ALL);
+    let (wanted, left_out) = sort("a", example(), &Backend::ALL, &Facilities::none());
     assert_eq!(wanted, ["create_never_overwrites", "laws::touch", "twins", "crash"]);
     let tests: Vec<&str> = left_out.iter().map(|left| left.test.as_str()).collect();
     assert_eq!(tests, ["a: laws::measure_login", "a: someday"]);
@@ -32,14 +33,14 @@ fn tests_that_need_a_selected_backend_run() {
 
 #[test]
 fn tests_of_other_backends_are_listed_with_the_reason() {
-    let (wanted, left_out) = sort("a", example(), &[Backend::Memory]);
+    let (wanted, left_out) = sort("a", example(), &[Backend::Memory], &Facilities::none());
     assert_eq!(wanted, ["crash"]);
     assert_eq!(left_out.len(), 5);
     assert_eq!(left_out[0].why, "redis was not selected");
     assert_eq!(left_out[1].why, "redis was not selected");
     assert_eq!(left_out[2].why, "memcached was not selected");
     assert!(left_out[3].why.contains("cargo xtask measure"));
-    let (wanted, left_out) = sort("a", example(), &[Backend::Redis, Backend::Memcached]);
+    let (wanted, left_out) = sort("a", example(), &[Backend::Redis, Backend::Memcached], &Facilities::none());
     assert_eq!(wanted, ["create_never_overwrites", "laws::touch", "crash"]);
     assert_eq!(left_out[0].why, "postgres was not selected");
 }
@@ -47,7 +48,7 @@ fn tests_of_other_backends_are_listed_with_the_reason() {
 #[test]
 fn what_does_not_apply_is_not_skipped() {
     let reasons = ["does not apply: nobody can", "flaky"].map(|reason| ignored("a", reason));
-    let (wanted, left_out) = sort("a", reasons.into(), &Backend::ALL);
+    let (wanted, left_out) = sort("a", reasons.into(), &Backend::ALL, &Facilities::none());
     assert!(wanted.is_empty());
     let inapplicable: Vec<bool> = left_out.iter().map(super::LeftOut::is_inapplicable).collect();
     assert_eq!(inapplicable, [true, false]);
@@ -62,11 +63,36 @@ fn fault_runs_are_known_by_their_reason_and_their_backends() {
             ignored("twins_at_length", "faults redis and postgres: run `cargo xtask faults`"),
         ]
     };
-    assert_eq!(fault_runs(ignored(), &Backend::ALL), ["redis_at_length", "twins_at_length"]);
-    assert_eq!(fault_runs(ignored(), &[Backend::Redis]), ["redis_at_length"]);
-    assert!(fault_runs(ignored(), &[Backend::Memory]).is_empty());
-    let (wanted, left_out) = sort("a", ignored(), &Backend::ALL);
+    let runs = |backends: &[Backend]| fault_runs("a", ignored(), backends, &Facilities::none()).0;
+    assert_eq!(runs(&Backend::ALL), ["redis_at_length", "twins_at_length"]);
+    assert_eq!(runs(&[Backend::Redis]), ["redis_at_length"]);
+    assert!(runs(&[Backend::Memory]).is_empty());
+    let (wanted, left_out) = sort("a", ignored(), &Backend::ALL, &Facilities::none());
     assert_eq!((wanted.len(), left_out.len()), (1, 2), "the suite leaves them to `cargo xtask faults`");
+}
+
+/// What the machine does not have is skipped by name, and counts neither as passed nor as failed.
+#[test]
+fn tests_that_need_what_the_machine_lacks_are_listed_with_the_reason() {
+    let ignored = || {
+        vec![
+            ignored("cut", "needs cluster and namespaces: run `cargo xtask test`"),
+            ignored("full", "needs redis and mounts: run `cargo xtask test`"),
+            ignored("cut_at_length", "faults cluster and namespaces: run `cargo xtask faults`"),
+        ]
+    };
+    let (wanted, left_out) = sort("a", ignored(), &Backend::ALL, &Facilities::none());
+    assert!(wanted.is_empty(), "{wanted:?}");
+    let why: Vec<&str> = left_out.iter().map(|left| left.why.as_str()).collect();
+    assert_eq!(why[0], "this machine has no namespaces: not permitted");
+    assert_eq!(why[1], "this machine has no mounts: not permitted");
+    let (wanted, left_out) = fault_runs("a", ignored(), &Backend::ALL, &Facilities::none());
+    assert!(wanted.is_empty(), "{wanted:?}");
+    assert_eq!(left_out.len(), 1);
+    assert_eq!(left_out[0].test, "a: cut_at_length");
+    // Whoever narrows the run to other backends is told that, and nothing is tried out.
+    let (_, left_out) = sort("a", ignored(), &[Backend::Memory], &Facilities::default());
+    assert_eq!(left_out[0].why, "cluster was not selected");
 }
 
 #[test]
