@@ -93,3 +93,35 @@ impl ErrorKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::error::Error as _;
+
+    use super::{Error, ErrorKind};
+
+    #[test]
+    fn each_kind_says_what_it_is() {
+        let kinds = [
+            ErrorKind::Malformed,
+            ErrorKind::UnknownKey,
+            ErrorKind::BadSeal,
+            ErrorKind::Unsupported,
+            ErrorKind::Value,
+            ErrorKind::TooLarge,
+            ErrorKind::Config,
+            ErrorKind::Random,
+        ];
+        let sentences: BTreeSet<String> = kinds.map(|kind| Error::from(kind).to_string()).into();
+        assert_eq!(sentences.len(), kinds.len());
+        assert!(sentences.iter().all(|sentence| sentence.split(' ').count() > 2), "{sentences:?}");
+    }
+
+    #[test]
+    fn source_is_what_it_was_made_with() {
+        assert!(Error::from(ErrorKind::Value).source().is_none());
+        let error = Error::from(ErrorKind::Value).with_source("a value of type u8");
+        assert_eq!(error.source().unwrap().to_string(), "a value of type u8");
+    }
+}

@@ -36,15 +36,15 @@ impl Inner {
             self.events.emit(SessionEventKind::TokenRejected(RejectReason::Ambiguous), None);
             return Live::nowhere(Origin::NoToken, self.empty_state());
         }
-        let state = match State::decode(plaintext) {
-            Ok(state) if state.idle_deadline.is_some() => state,
-            _ => return self.gone(SessionEventKind::Unopenable),
+        let state = State::decode(plaintext).ok();
+        let Some((idle_deadline, state)) = state.and_then(|state| Some((state.idle_deadline?, state))) else {
+            return self.gone(SessionEventKind::Unopenable);
         };
         let now = self.now();
         if now >= state.absolute_deadline {
             return self.gone(SessionEventKind::Ended(EndReason::Absolute));
         }
-        if state.idle_deadline.is_none_or(|deadline| now >= deadline) {
+        if now >= idle_deadline {
             return self.gone(SessionEventKind::Ended(EndReason::Idle));
         }
         Live::at(Place::Carried(Carried { anew: None, key }), state)

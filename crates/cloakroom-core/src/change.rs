@@ -186,3 +186,53 @@ pub(crate) fn differs(a: &State, b: &State) -> bool {
         || a.flashes != b.flashes
         || a.values != b.values
 }
+
+#[cfg(test)]
+mod tests {
+    use cloakroom_codec::{Flags, Login, SecretHash, State, Value};
+
+    use super::differs;
+
+    /// Sets one field.
+    type Field = fn(&mut State);
+
+    #[test]
+    fn each_field_that_a_request_can_change_makes_a_difference() {
+        let state = State::new(1, 2, 3, SecretHash::from_bytes([4; 32]));
+        assert!(!differs(&state, &state.clone()));
+        let changes: [(&str, Field); 9] = [
+            ("generation", |state| state.generation = 9),
+            ("authenticated_at", |state| state.authenticated_at = Some(9)),
+            ("absolute_deadline", |state| state.absolute_deadline = 9),
+            ("idle", |state| state.idle = 9),
+            ("lifetime_override", |state| state.lifetime_override = Some(9)),
+            ("flags", |state| state.flags = Flags::PERSISTENT_COOKIE),
+            ("principal", |state| state.login = Some(ada())),
+            ("flashes", |state| state.flashes.push(value())),
+            ("values", |state| drop(state.values.insert("key", value()))),
+        ];
+        for (name, change) in changes {
+            let mut other = state.clone();
+            change(&mut other);
+            assert!(differs(&state, &other) && differs(&other, &state), "{name}");
+        }
+        let upkeep: [(&str, Field); 3] = [
+            ("revision", |state| state.revision = 9),
+            ("idle_deadline", |state| state.idle_deadline = Some(9)),
+            ("secret_hash", |state| state.secret_hash = SecretHash::from_bytes([9; 32])),
+        ];
+        for (name, change) in upkeep {
+            let mut other = state.clone();
+            change(&mut other);
+            assert!(!differs(&state, &other), "{name} is ours to change");
+        }
+    }
+
+    fn ada() -> Login {
+        Login { principal: "ada".to_owned(), fingerprint: None, labels: Vec::new() }
+    }
+
+    fn value() -> Value {
+        Value::encode(&1).unwrap()
+    }
+}

@@ -215,7 +215,9 @@ fn unknown_extensions_are_kept_unless_critical() {
         (0xffff, Some(ErrorKind::Unsupported)),
     ] {
         let mut state = empty();
+        assert!(state.extensions.is_empty());
         state.extensions.insert(id, vec![1, 2, 3]);
+        assert_eq!((state.extensions.is_empty(), state.extensions.len()), (false, 1));
         let read = decode(&encode(&state).unwrap());
         assert_eq!(read.as_ref().err().copied(), outcome, "{id:#x}");
         if let Ok(read) = read {

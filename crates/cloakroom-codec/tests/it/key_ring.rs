@@ -36,6 +36,7 @@ fn the_first_secret_writes_and_all_read() {
     };
     let bound = |bytes: &[u8]| KeyRing::parse(&text(bytes)).unwrap().bind("shop").unwrap();
     let (handle, owner) = (Handle::random().unwrap(), Secret::random().unwrap());
+    assert_eq!(bound(&[1]).namespace(), "shop");
     let (old, mixed, new) = (bound(&[1]), bound(&[2, 1]), bound(&[2]));
 
     let token = old.write_token("id", &handle, &owner);

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use cloakroom_codec::sealed_text_len;
 use cloakroom_core::{
     Backend, Clock, CookiePolicy, EndReason, ErrorKind, Expiry, KeyRing, RejectReason, Renewal, Result,
     Session, SessionEvent, SessionEventKind, SessionEvents, SessionManager, SessionManagerBuilder,
@@ -299,9 +300,11 @@ async fn the_largest_that_builds_fits_into_a_browser() {
         let largest = (512..4096).rev().find(|size| build(policy.clone(), *size).is_ok()).unwrap();
         let refused = build(policy.clone(), largest + 1).unwrap_err().to_string();
         assert!(refused.contains(&format!("at most {largest} do")), "{refused}");
-        let (most, longest) = fill(&build(policy.clone(), largest).unwrap(), largest).await;
-        let (less, _) = fill(&build(policy, largest - 40).unwrap(), largest).await;
-        assert_eq!(most, less + 40, "the size is the limit, and the line never");
+        for size in [largest, largest - 40] {
+            let (text, _) = fill(&build(policy.clone(), size).unwrap(), largest).await;
+            assert_eq!(text, sealed_text_len(size), "the size is the limit to the byte, and the line never");
+        }
+        let (_, longest) = fill(&build(policy, largest).unwrap(), largest).await;
         assert!((4080..=4093).contains(&longest), "the longest line was {longest} bytes");
     }
     let refused = build(CookiePolicy::default(), 64 * 1024).unwrap_err().to_string();
@@ -317,7 +320,7 @@ fn renewal_is_refused() {
     assert!(refused.unwrap_err().to_string().contains("leave `with_renewal` out"));
 }
 
-/// The longest value that is stored, and the length of its line.
+/// The lengths of the longest text that is sent, and of its line.
 async fn fill(sessions: &SessionManager, largest: usize) -> (usize, usize) {
     let mut last = None;
     for size in 0..largest {
@@ -329,12 +332,13 @@ async fn fill(sessions: &SessionManager, largest: usize) -> (usize, usize) {
         }
         drop(session);
         let reply = visit.commit().await;
-        let response = Browser::default().take(&reply);
+        let mut browser = Browser::default();
+        let response = browser.take(&reply);
         if let Some(error) = reply.refusal() {
             assert_eq!(error.kind(), ErrorKind::TooLarge);
             break;
         }
-        last = Some((size, response.set_cookie().unwrap().len()));
+        last = Some((browser.token.unwrap().len(), response.set_cookie().unwrap().len()));
     }
     last.unwrap()
 }
