@@ -73,6 +73,8 @@ fn mutants(copy: &Copy, package: &str, task: &Task, diff: Option<&Path>) -> Comm
     let mut command = copy.cargo();
     command.args(["mutants", "--no-config", "--colors", "never", "--all-features", "--package", package]);
     command.arg("--dir").arg(copy.tree()).args(EXCLUDED);
+    // That a property fails is enough; to make its example smaller can take longer than a test may.
+    command.env("PROPTEST_MAX_SHRINK_ITERS", "0");
     for file in &task.files {
         command.args(["--file", file]);
     }
