@@ -11,6 +11,7 @@ mod account;
 mod certificate;
 mod client;
 mod cluster;
+mod descriptors;
 mod directory;
 mod disk;
 mod family;
@@ -28,6 +29,7 @@ mod template;
 
 pub use self::cluster::{ClusterFleet, ClusterFleetBuilder};
 pub use self::disk::SmallDisk;
+pub use self::descriptors::limit_descriptors;
 pub use self::mariadb::{MariadbServer, MariadbServerBuilder};
 pub use self::memcached::{MemcachedServer, MemcachedServerBuilder};
 pub use self::network::{Host, Network};

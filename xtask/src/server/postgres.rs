@@ -1,5 +1,7 @@
 //! PostgreSQL.
 
+mod standby;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -137,3 +137,20 @@ fn arguments_win_and_a_server_that_does_not_start_says_why() {
     let error = PostgresServer::builder().with_arguments(["-c", "no_such_option=1"]).start().unwrap_err();
     assert!(error.to_string().contains("no_such_option"), "{error}");
 }
+
+#[test]
+#[ignore = "needs postgres: run `cargo xtask test`"]
+fn standby_follows_and_takes_over() {
+    let mut server = PostgresServer::start().unwrap();
+    let standby = server.standby("second").unwrap();
+    server.sql("CREATE TABLE coats (n int); INSERT INTO coats VALUES (12)").unwrap();
+    let start = Instant::now();
+    while standby.sql("SELECT n FROM coats").ok().as_deref() != Some("12") {
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not follow");
+    }
+    assert!(standby.sql("INSERT INTO coats VALUES (13)").is_err());
+    server.kill9();
+    standby.promote().unwrap();
+    standby.sql("INSERT INTO coats VALUES (13)").unwrap();
+    assert!(standby.promote().is_err());
+}
