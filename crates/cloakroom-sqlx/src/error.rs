@@ -118,6 +118,9 @@ impl Failure {
                     Remedy::None,
                     "this process may not open the socket or the file".to_owned(),
                 ),
+                _ if has_no_descriptor_left(error) => {
+                    (Unavailable, Remedy::OtherConnection, NO_DESCRIPTOR.to_owned())
+                }
                 kind => (Unavailable, Remedy::OtherConnection, kind.to_string()),
             },
             sqlx::Error::Protocol(_) => (
@@ -196,6 +199,12 @@ pub(crate) fn ambiguous(store: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Ambiguous, store)
 }
 
+/// What a verb answers that is asked where nothing can be waited for.
+pub(crate) fn outside_of_a_runtime(store: &'static str) -> StoreError {
+    let what = "it was asked outside of a Tokio runtime, where nothing can be waited for".to_owned();
+    StoreError::new(StoreErrorKind::Misconfigured, store).with_source(Cause { what })
+}
+
 /// The error of a start that failed: what no waiting mends is a configuration to correct.
 pub(crate) fn at_start(error: StoreError) -> Error {
     if error.kind() != StoreErrorKind::Misconfigured {
@@ -208,6 +217,15 @@ pub(crate) fn at_start(error: StoreError) -> Error {
 }
 
 const TLS: &str = "the server speaks no TLS, or its certificate is not trusted; check it, and name a private authority in the URL";
+
+pub(crate) const NO_DESCRIPTOR: &str = "this process may open no more files; raise its limit";
+
+/// Whether a file could not be opened because there are too many, of this process or of the system.
+pub(crate) fn has_no_descriptor_left(error: &io::Error) -> bool {
+    const EMFILE: i32 = 24;
+    const ENFILE: i32 = 23;
+    cfg!(unix) && matches!(error.raw_os_error(), Some(EMFILE | ENFILE))
+}
 
 /// The cause of a failure, in words of our own: a server's text may quote keys and values.
 pub(crate) struct Cause {

@@ -37,11 +37,17 @@ pub use crate::table::TableName;
 ///
 /// | name | meaning | default |
 /// |---|---|---|
-/// | `sslmode` | `disable`, `allow`, `prefer`, `require`, `verify-ca`, `verify-full`; with `sslrootcert`, `require` is `verify-ca`, and the first three are refused | `prefer`; with `sslrootcert`, `verify-full` |
+/// | `sslmode` | `disable`, `prefer`, `require`, `verify-ca`, `verify-full`; with `sslrootcert`, `require` is `verify-ca`, and the first two are refused | `prefer`; with `sslrootcert`, `verify-full` |
 /// | `sslrootcert` | the file of the authorities to trust instead of the system's, in PEM | |
 /// | `sslcert`, `sslkey` | the files of the client's certificate and key | |
 /// | `host` | the host, or the directory of a Unix socket | that of the URL |
 /// | `application_name` | what the server calls the connections | `cloakroom` |
+///
+/// `prefer` is TLS if the server offers it, and `require` is TLS always; neither asks whose the certificate is, so that whoever
+/// gets in between reads and changes everything. `verify-ca` asks which authority has signed it, `verify-full` also for which
+/// host: use it wherever the way to the server is not your own. `allow` is refused: the client library would never encrypt.
+///
+/// One host is named, not a list: an address that always leads to the primary.
 ///
 /// What the URL leaves open of TLS, the client library takes from the variables of libpq: `PGSSLMODE`, `PGSSLROOTCERT`,
 /// `PGSSLCERT` and `PGSSLKEY`; and `PGOPTIONS`.
@@ -69,6 +75,13 @@ pub type PostgresStore = SqlStore<sqlx::Postgres>;
 /// | `ssl-ca` | the file of the authorities to trust instead of the system's, in PEM | |
 /// | `ssl-cert`, `ssl-key` | the files of the client's certificate and key | |
 /// | `socket` | the path of a Unix socket, in the place of the host | |
+///
+/// `PREFERRED` is TLS if the server offers it, and `REQUIRED` is TLS always; neither asks whose the certificate is, so that
+/// whoever gets in between reads and changes everything, and with `PREFERRED` can have the password sent without TLS.
+/// `VERIFY_CA` asks which authority has signed it, `VERIFY_IDENTITY` also for which host: use it wherever the way to the
+/// server is not your own.
+///
+/// One host is named, not a list: an address that always leads to the primary.
 ///
 /// ```no_run
 /// use cloakroom_sqlx::MysqlStore;

@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 
 use crate::dialect::{Asking, Dialect, Options};
 use crate::errand::Errand;
-use crate::error::{Effect, Failure};
+use crate::error::{Effect, Failure, outside_of_a_runtime};
 
 /// How long a connection may take to say that it is sound when it goes back to the pool.
 const RETURN: Duration = Duration::from_secs(5);
@@ -24,7 +24,7 @@ const RETURN: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(30);
 
 /// How much later than its deadline a verb is given up by whoever waits for it.
-const GRACE: Duration = Duration::from_millis(50);
+const GRACE: Duration = Duration::from_millis(20);
 
 /// A statement, or a few that belong together, to be executed on one connection.
 ///
@@ -139,17 +139,18 @@ impl<D: Dialect> Link<D> {
         deadline: Instant,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let Ok(here) = Handle::try_current() else { return Err(outside_of_a_runtime(D::STORE)) };
         let work = work.in_current_span();
         let task = match &self.home {
             Some(home) if !self.homeless.load(Ordering::Relaxed) => home.spawn(work),
-            _ => tokio::spawn(work),
+            _ => here.spawn(work),
         };
         match timeout_at(deadline + GRACE, task).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) if error.is_panic() => Err(StoreError::new(StoreErrorKind::Other, D::STORE)),
             Ok(Err(_)) => {
                 // The runtime of the link is gone, and the task with it.
-                self.homeless.store(true, Ordering::Relaxed);
+                self.leave_home();
                 let kind = match effect {
                     Effect::Read => StoreErrorKind::Unavailable,
                     Effect::Write => StoreErrorKind::Ambiguous,
@@ -160,7 +161,12 @@ impl<D: Dialect> Link<D> {
         }
     }
 
-    /// Spawns where the connections live.
+    /// The runtime that the link was made in is gone; from now on the connections live where the verbs are asked.
+    pub(crate) fn leave_home(&self) {
+        self.homeless.store(true, Ordering::Relaxed);
+    }
+
+    /// Spawns where the connections live. It must be called inside a runtime.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         match &self.home {
             Some(home) if !self.homeless.load(Ordering::Relaxed) => home.spawn(work),

@@ -16,7 +16,7 @@ use crate::dialect::{
 };
 use crate::error::Meaning;
 use crate::table::TableName;
-use crate::target::{Address, Form, Place, authorities};
+use crate::target::{Address, Form, Place, SEVERAL_HOSTS, authorities};
 
 const QUOTE: char = '"';
 
@@ -93,6 +93,7 @@ impl Speak for Postgres {
         let (mut mode, mut root) = (None, None);
         for (name, value) in &address.passed_on {
             options = match *name {
+                "host" if value.contains(',') && !value.starts_with('/') => return Err(says(SEVERAL_HOSTS)),
                 "host" => options.host(value),
                 "sslcert" => options.ssl_client_cert(value),
                 "sslkey" => options.ssl_client_key(value),
@@ -104,7 +105,7 @@ impl Speak for Postgres {
                 _ => {
                     let known = value.parse::<PgSslMode>();
                     mode = Some(known.map_err(|_| says(
-                        "has an `sslmode` that is none of `disable`, `allow`, `prefer`, `require`, `verify-ca` and `verify-full`",
+                        "has an `sslmode` that is none of `disable`, `prefer`, `require`, `verify-ca` and `verify-full`",
                     ))?);
                     options
                 }
@@ -113,12 +114,19 @@ impl Speak for Postgres {
         if options.get_host().is_empty() {
             return Err(says("names no host"));
         }
-        Ok(match (mode, root) {
+        let options = match (mode, root) {
             (mode, Some(pem)) => options.ssl_mode(asking(mode)?).ssl_root_cert_from_pem(pem),
             (Some(mode), None) => options.ssl_mode(mode),
             // What the variables of libpq say, or `prefer`.
             (None, None) => options,
-        })
+        };
+        match options.get_ssl_mode() {
+            // With libpq, the server may ask for TLS. The client library takes it for `disable`.
+            PgSslMode::Allow => Err(says(
+                "or PGSSLMODE says `allow`, with which nothing would ever be encrypted; write `prefer`, `require` or, so that nobody can get in between, `verify-full`",
+            )),
+            _ => Ok(options),
+        }
     }
 
     fn meaning(error: &dyn DatabaseError) -> (Meaning, &'static str) {

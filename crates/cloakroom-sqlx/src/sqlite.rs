@@ -13,7 +13,7 @@ use crate::dialect::{
     Asking, Dialect, Findings, Look, Speak, Statements, Step, Stored, Sweeping, Value, Words, execute, look,
     one, silent, stored,
 };
-use crate::error::Meaning;
+use crate::error::{Meaning, NO_DESCRIPTOR, has_no_descriptor_left};
 use crate::table::TableName;
 use crate::target::{Address, Form, Place};
 
@@ -156,6 +156,9 @@ fn meaning(code: u32, no_such_table: bool) -> (Meaning, &'static str) {
         10 if code == SHM_IS_FULL => (Full, "the disk is full"),
         11 => (Corrupt, "the file is damaged"),
         13 => (Full, "the disk is full"),
+        14 if std::fs::File::open("/dev/null").is_err_and(|error| has_no_descriptor_left(&error)) => {
+            return (Meaning::NotHere(Unavailable), NO_DESCRIPTOR);
+        }
         14 => (Misconfigured, "the file cannot be opened; check its directory and the rights there"),
         18 => (TooLarge, ""),
         26 => (Misconfigured, "the file is no SQLite database"),

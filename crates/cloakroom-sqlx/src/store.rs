@@ -11,11 +11,13 @@ use cloakroom_core::{
 };
 use sqlx::Pool;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::connect::SqlStoreBuilder;
 use crate::dialect::Dialect;
 use crate::error::{Effect, at_start};
 use crate::link::Link;
+use crate::sweep;
 use crate::table::TableName;
 use crate::target::Settings;
 use crate::verbs::Inner;
@@ -26,7 +28,8 @@ use crate::verbs::Inner;
 /// [`SqliteStore`](crate::SqliteStore), each behind the feature of its database. A clone is the same store.
 ///
 /// Each verb is one statement, and ends within its deadline, all tries together. The clock of the database
-/// says what is expired.
+/// says what is expired. A verb is asked inside a Tokio runtime that has its timer and its I/O enabled; outside of one it
+/// is `Misconfigured`.
 ///
 /// # Lost answers
 ///
@@ -281,6 +284,17 @@ impl<D: Dialect> SqlStore<D> {
         &self.inner
     }
 
+    /// Does the work of a verb. A sweep whose runtime is gone goes on where it is asked.
+    async fn verb<T: Send + 'static>(
+        &self,
+        effect: Effect,
+        deadline: Instant,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        sweep::go_on(self);
+        self.inner.link.detached(effect, deadline, work).await
+    }
+
     /// Ends when the last clone of this store is gone.
     pub(crate) fn end(&self) -> watch::Receiver<()> {
         self.alive.subscribe()
@@ -293,14 +307,14 @@ impl<D: Dialect> Store for SqlStore<D> {
         let inner = &self.inner;
         let errand = inner.read();
         let (deadline, work) = (errand.deadline(), Arc::clone(inner).load(errand, *key));
-        inner.link.detached(Effect::Read, deadline, work).await
+        self.verb(Effect::Read, deadline, work).await
     }
 
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
         let inner = &self.inner;
         let errand = inner.write();
         let (deadline, work) = (errand.deadline(), Arc::clone(inner).create(errand, *key, record.clone()));
-        inner.link.detached(Effect::Write, deadline, work).await
+        self.verb(Effect::Write, deadline, work).await
     }
 
     async fn replace(
@@ -313,21 +327,21 @@ impl<D: Dialect> Store for SqlStore<D> {
         let errand = inner.write();
         let deadline = errand.deadline();
         let work = Arc::clone(inner).replace(errand, *key, expected, record.clone());
-        inner.link.detached(Effect::Write, deadline, work).await
+        self.verb(Effect::Write, deadline, work).await
     }
 
     async fn touch(&self, key: &StoreKey, expected: Version, ttl: Duration) -> Result<Touched, StoreError> {
         let inner = &self.inner;
         let errand = inner.write();
         let (deadline, work) = (errand.deadline(), Arc::clone(inner).touch(errand, *key, expected, ttl));
-        inner.link.detached(Effect::Write, deadline, work).await
+        self.verb(Effect::Write, deadline, work).await
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<Deleted, StoreError> {
         let inner = &self.inner;
         let errand = inner.write();
         let (deadline, work) = (errand.deadline(), Arc::clone(inner).delete(errand, *key));
-        inner.link.detached(Effect::Write, deadline, work).await
+        self.verb(Effect::Write, deadline, work).await
     }
 
     fn principals(&self) -> Option<&dyn PrincipalIndex> {

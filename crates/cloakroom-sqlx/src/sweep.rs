@@ -1,8 +1,10 @@
 //! The removal of expired rows.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
@@ -26,7 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Whether and how often expired rows are removed in the background.
 ///
 /// They are gone for every verb the moment they expire, swept or not: this is about the room that they take. The
-/// task removes 500 rows at a time, rests in between, survives outages, and ends with the last clone of its store. The
+/// task removes 500 rows at a time, rests in between, survives outages, and ends with the last clone of its store. Where
+/// the runtime that it lives in ends before, the next verb takes it over into its own, and says so to the log. The
 /// time between two rounds varies at random by a half, so that nodes do not march in step; any number of them may sweep.
 ///
 /// ```
@@ -51,20 +54,66 @@ impl Default for Sweep {
     }
 }
 
-/// Starts the task.
+/// Starts the task, inside a runtime.
 pub(crate) fn start<D: Dialect>(store: &SqlStore<D>, sweep: Sweep) {
     if let Sweep::Every(period) = sweep {
-        let inner = Arc::downgrade(store.inner());
-        store.inner().link.spawn(run(inner, store.end(), period));
+        let task = Task { store: Arc::downgrade(store.inner()), period, is_over: false };
+        store.inner().link.spawn(run(task, store.end()));
     }
 }
 
-async fn run<D: Dialect>(store: Weak<Inner<D>>, mut end: watch::Receiver<()>, period: Duration) {
+/// Starts the task again where its runtime ended before its store did.
+pub(crate) fn go_on<D: Dialect>(store: &SqlStore<D>) {
+    let abandoned = &store.inner().abandoned;
+    // On the way of every request: a look is enough as a rule.
+    if abandoned.0.load(Ordering::Relaxed) == 0 || Handle::try_current().is_err() {
+        return;
+    }
+    let period = Duration::from_millis(abandoned.0.swap(0, Ordering::Relaxed));
+    if !period.is_zero() {
+        start(store, Sweep::Every(period));
+        tracing::info!(
+            target: "cloakroom::sqlx",
+            database = D::STORE,
+            table = %store.table(),
+            "the runtime in which expired sessions were removed is gone; it is done in this one"
+        );
+    }
+}
+
+/// The period of a task that its runtime took with it, in milliseconds; else nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Abandoned(AtomicU64);
+
+/// The task, on its way.
+struct Task<D: Dialect> {
+    store: Weak<Inner<D>>,
+    period: Duration,
+    is_over: bool,
+}
+
+impl<D: Dialect> Drop for Task<D> {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        if let Some(inner) = self.store.upgrade() {
+            if !std::thread::panicking() {
+                inner.link.leave_home();
+            }
+            let period = u64::try_from(self.period.as_millis()).unwrap_or(u64::MAX);
+            inner.abandoned.0.store(period, Ordering::Relaxed);
+        }
+    }
+}
+
+async fn run<D: Dialect>(mut task: Task<D>, mut end: watch::Receiver<()>) {
+    let period = task.period;
     let mut pause = jittered(period);
     // The sender never sends; it goes with the last clone of the store.
     while timeout(pause, end.changed()).await.is_err() {
         // Held for one batch only.
-        let Some(inner) = store.upgrade() else { return };
+        let Some(inner) = task.store.upgrade() else { break };
         let start = Instant::now();
         let errand = Errand::write(D::STORE, PATIENCE);
         pause = match inner.sweep(errand, BATCH).await {
@@ -80,4 +129,5 @@ async fn run<D: Dialect>(store: Weak<Inner<D>>, mut end: watch::Receiver<()>, pe
             }
         };
     }
+    task.is_over = true;
 }

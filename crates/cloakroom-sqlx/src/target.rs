@@ -108,9 +108,15 @@ impl Form {
         let place = if self.is_file { self.file(address)? } else { Place::Server(self.server(address)?) };
         let mut target = Target { place, settings: Settings::default(), passed_on: Vec::new() };
         // Percent-encoded like the rest of the URL, not as a form is: a `+` is a plus.
+        let mut seen = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            self.set(&mut target, &self.decoded(name)?, self.decoded(value)?)?;
+            let name = self.decoded(name)?;
+            self.set(&mut target, &name, self.decoded(value)?)?;
+            if seen.contains(&name) {
+                return Err(self.says("has a parameter twice: leave one of them out"));
+            }
+            seen.push(name);
         }
         Ok(target)
     }
@@ -152,6 +158,11 @@ impl Form {
     }
 
     fn server(&self, address: &str) -> Result<Server, Error> {
+        let (_, authority) = address.split_once("://").unwrap_or_default();
+        let authority = authority.split('/').next().unwrap_or_default();
+        if authority.rsplit('@').next().is_some_and(|hosts| hosts.contains(',')) {
+            return Err(self.says(SEVERAL_HOSTS));
+        }
         let url = Url::parse(address).map_err(|error| match error {
             ParseError::InvalidPort => self.says(
                 "has a port that is no number up to 65535; percent-encode the password if it holds `/`, `?`, `#` or `@`",
@@ -224,6 +235,9 @@ impl Form {
         Error::misconfigured(format!("the {} URL {what}", self.database))
     }
 }
+
+/// What a URL is told that lists servers: the client library would take the list for one name.
+pub(crate) const SEVERAL_HOSTS: &str = "names several hosts; name one address that always leads to the primary, as a proxy or a record in the DNS does";
 
 /// Reads the file of the authorities to trust, so that a slip shows at once.
 #[cfg(any(feature = "postgres", feature = "mysql"))]

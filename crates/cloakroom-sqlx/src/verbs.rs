@@ -13,6 +13,7 @@ use crate::errand::Errand;
 use crate::error::{self, Doubt};
 use crate::link::{Link, Question};
 use crate::stored::{self, LONGEST_PAYLOAD};
+use crate::sweep::Abandoned;
 use crate::table::TableName;
 
 /// How often a key may come and go between two statements of one `create`.
@@ -23,6 +24,7 @@ pub(crate) struct Inner<D: Dialect> {
     pub(crate) link: Link<D>,
     pub(crate) table: TableName,
     pub(crate) timeout: Duration,
+    pub(crate) abandoned: Abandoned,
     statements: Statements,
     longest_payload: AtomicUsize,
 }
@@ -36,8 +38,9 @@ enum Found {
 
 impl<D: Dialect> Inner<D> {
     pub(crate) fn new(link: Link<D>, table: TableName, timeout: Duration) -> Self {
-        let statements = D::statements(&table);
-        Self { link, table, timeout, statements, longest_payload: AtomicUsize::new(LONGEST_PAYLOAD) }
+        let (statements, abandoned) = (D::statements(&table), Abandoned::default());
+        let longest_payload = AtomicUsize::new(LONGEST_PAYLOAD);
+        Self { link, table, timeout, abandoned, statements, longest_payload }
     }
 
     pub(crate) fn limit_payload(&self, longest: usize) {

@@ -25,7 +25,7 @@ pub(super) fn of(code: &str) -> (Meaning, &'static str) {
             "the connection forgets statements; a pooler in between must keep them for each client",
         ),
         "53100" => (is(Full), "the disk of the server is full"),
-        "53000" | "53200" | "53400" => (is(Unavailable), "the server is short of memory"),
+        "53000" | "53200" | "53400" => (is(Unavailable), "the server is short of memory or of descriptors"),
         "57014" => (is(Unavailable), "the server cancelled the statement"),
         "28P01" | "28000" => (
             is(Misconfigured),

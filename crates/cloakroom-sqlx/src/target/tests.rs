@@ -47,9 +47,9 @@ fn servers_are_read() {
 
 #[test]
 fn user_and_password_are_percent_decoded() {
-    let server = server("test://a%40b:p%3Aw%2F%3F%23%25+%C3%A4@localhost/sh%20op");
+    let server = server("test://a%40b:p%3Aw%2F%3F%23%25+,%C3%A4@localhost/sh%20op");
     assert_eq!(server.user, "a@b");
-    assert_eq!(server.password.as_deref(), Some("p:w/?#%+ä"));
+    assert_eq!(server.password.as_deref(), Some("p:w/?#%+,ä"));
     assert_eq!(server.database, "sh op");
 }
 
@@ -111,6 +111,11 @@ fn wrong_urls_say_what_to_do_and_nothing_else() {
         (&SERVER, "test://ada:%ff@localhost/shop", "not UTF-8"),
         (&SERVER, "test://ada:s3cret@localhost/shop?tiemout=1s", "`timeout`"),
         (&SERVER, "test://ada:s3cret@localhost/shop?s3cret", "unknown parameter"),
+        (&SERVER, "test://ada:s3cret@one,two/shop", "several hosts"),
+        (&SERVER, "test://ada:s3cret@one:7000,two:7000/shop", "several hosts"),
+        (&SERVER, "test://ada:s3cret@localhost/shop?table=a&table=b", "a parameter twice"),
+        (&SERVER, "test://ada:s3cret@localhost/shop?tls=s3cret&sweep=1s&tls=s3cret", "a parameter twice"),
+        (&FILE, "file:a?timeout=1s&time%6Fut=1s", "a parameter twice"),
         (&SERVER, "test://ada@localhost/shop?timeout=2", "`500ms`"),
         (&SERVER, "test://ada@localhost/shop?timeout=-2s", "`500ms`"),
         (&SERVER, "test://ada@localhost/shop?sweep=often", "`500ms`"),
