@@ -96,7 +96,13 @@ async fn the_cookie_is_the_session_and_shows_nothing_of_it() {
 async fn a_stranger_costs_nothing_and_gets_nothing() {
     let (world, mut browser) = (World::new(), Browser::default());
     for _ in 0..3 {
-        let (seen, response) = world.request(&mut browser, |session| session.get::<i64>("a")).await;
+        let (seen, response) = world
+            .request(&mut browser, |session| {
+                session.set("a", &1)?;
+                session.remove("a")?;
+                session.get::<i64>("a")
+            })
+            .await;
         assert_eq!((seen, response.set_cookie()), (None, None));
         let ((), response) = world
             .request(&mut browser, |session| {

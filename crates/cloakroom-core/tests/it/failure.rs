@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use cloakroom_core::testing::{Failure, Verb};
 use cloakroom_core::{
-    Created, ErrorKind, Freshness, Record, SessionEvent, SessionEventKind, SessionEvents, Store,
+    Created, ErrorKind, Freshness, Record, Renewal, SessionEvent, SessionEventKind, SessionEvents, Store,
     StoreErrorKind, StoreKey, Version,
 };
 
-use crate::world::{Browser, World};
+use crate::world::{Browser, Response, World};
 
 const DOWN: Failure = Failure::Before(StoreErrorKind::Unavailable);
 
@@ -125,6 +125,58 @@ async fn token_of_a_saved_login_survives_an_outage_after_it() {
     assert!(response.set_cookie().is_some(), "the login was stored");
     assert!(browser.take(&visit.failed()).set_cookie().is_some(), "nor is it lost to a panic");
     assert_eq!(world.principal(&mut browser).await.as_deref(), Some("ada"), "the login was stored");
+}
+
+/// A login is saved, and at the end of the request its secret is due for renewal.
+async fn saved_login_with_upkeep_due(meanwhile: impl AsyncFnOnce(&World, &mut Browser)) -> Response {
+    let world = World::with(|builder| builder.with_renewal(Renewal::every(Duration::from_secs(600))));
+    let mut browser = Browser::default();
+    let visit = world.visit(&browser);
+    let session = visit.session().await.unwrap();
+    session.authenticate("ada").unwrap();
+    session.save().await.unwrap();
+    let mut told = Browser::default();
+    told.take(&visit.failed());
+    world.clock.advance(Duration::from_secs(700));
+    assert!(visit.needs_store());
+    meanwhile(&world, &mut told).await;
+    browser.take(&visit.commit().await)
+}
+
+#[tokio::test]
+async fn upkeep_that_fails_keeps_the_token_of_a_saved_login() {
+    let response =
+        saved_login_with_upkeep_due(async |world, _| world.store.fail_next(Verb::Replace, DOWN)).await;
+    assert!(response.status.is_none() && response.set_cookie().is_some(), "{response:?}");
+}
+
+#[tokio::test]
+async fn upkeep_that_meets_a_logout_sends_no_token_of_a_saved_login() {
+    let response = saved_login_with_upkeep_due(async |world, told| {
+        assert!(told.token.is_some());
+        world.logout(told).await;
+    })
+    .await;
+    assert_eq!((response.status, response.set_cookie()), (None, None));
+}
+
+#[tokio::test]
+async fn logout_is_sent_again_only_where_its_reply_may_be_lost() {
+    for (failure, calls) in [
+        (DOWN, 1),
+        (Failure::Before(StoreErrorKind::Misconfigured), 1),
+        (Failure::After(StoreErrorKind::Timeout), 3),
+        (Failure::After(StoreErrorKind::Ambiguous), 3),
+    ] {
+        let world = World::new();
+        let mut browser = world.logged_in("ada").await;
+        let visit = world.visit(&browser);
+        visit.session().await.unwrap().logout();
+        world.store.reset_calls();
+        world.store.fail_always(failure);
+        let response = browser.take(&visit.commit().await);
+        assert_eq!((world.store.calls().deletes, response.status), (calls, Some(503)), "{failure:?}");
+    }
 }
 
 #[tokio::test]
