@@ -8,16 +8,16 @@
 
 mod browser;
 mod checker;
-mod dice;
 mod faulty;
 mod figures;
 mod history;
 mod lost;
 mod model;
-mod proxy;
 mod recorded;
 mod rules;
 mod workload;
+
+pub use cloakroom_testkit::{Network, Proxy, Seen};
 
 pub use crate::browser::Browser;
 pub use crate::checker::{Finding, Law, Verdict, check};
@@ -25,7 +25,6 @@ pub use crate::faulty::{FaultyStore, StoreFault};
 pub use crate::figures::Figures;
 pub use crate::history::{Act, Answer, End, Event, History, Moment, Written};
 pub use crate::lost::lost_writes;
-pub use crate::proxy::{Network, Proxy, Seen};
 pub use crate::recorded::Recorded;
 pub use crate::rules::{Keeping, Resending, Rules};
 pub use crate::workload::{Clients, Workload, fresh_key, record};

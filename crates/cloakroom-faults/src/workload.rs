@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cloakroom_core::{Error, Freshness, Record, Replaced, Store as _, StoreError, StoreKey, Version};
+use cloakroom_testkit::Dice;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::dice::Dice;
 use crate::recorded::Recorded;
 
 /// How long a client rests after an error, so that an outage is not a busy loop.

@@ -18,7 +18,7 @@ pub(crate) fn clocks(tree: &Tree) -> Vec<String> {
         findings.extend(phrases(file, &["SystemTime::now", "UNIX_EPOCH.elapsed"]));
         let keeps_time = STORES[1..]
             .iter()
-            .chain(&["cloakroom-conformance", "cloakroom-faults"])
+            .chain(&["cloakroom-conformance", "cloakroom-faults", "cloakroom-testkit"])
             .any(|store| file.path.starts_with(&format!("crates/{store}/")));
         if !keeps_time {
             findings.extend(phrases(file, &["Instant::now"]));

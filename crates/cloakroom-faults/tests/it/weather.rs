@@ -10,7 +10,7 @@ use crate::servers::Backend;
 
 pub(crate) async fn network_is_slow_silent_and_gone(backend: Backend, effort: Effort) {
     let weather = [
-        ("one byte a second", Network::Trickle(Duration::from_secs(1))),
+        ("one byte a second", Network::Trickle(1, Duration::from_secs(1))),
         ("replies held back", Network::HoldAfter(7)),
         ("a black hole", Network::BlackHole),
         ("every connection reset", Network::Refuse),

@@ -5,24 +5,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use cloakroom_core::{Created, Freshness, Record, Store as _, StoreKey};
+use cloakroom_testkit::Dice;
 
 use crate::sample;
 use crate::shared::Way;
 
 const SESSIONS: u64 = 64;
 const TASKS: u64 = 16;
-
-/// A small generator of its own: the order of a failure can be had again.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
 
 /// How a verb ended.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +72,7 @@ async fn crowd(way: Way) {
         .map(|seed| {
             let (store, keys) = (store.clone(), keys.clone());
             tokio::spawn(async move {
-                let mut dice = Dice(0x9E37_79B9_7F4A_7C15_u64.rotate_left(u32::try_from(seed).expect("few")));
+                let mut dice = Dice::new(seed);
                 let mut ends = [0_u64; 4];
                 while ends[1..].iter().sum::<u64>() < wanted.div_ceil(TASKS) {
                     let number = dice.roll(SESSIONS);

@@ -19,11 +19,10 @@ mod eviction;
 mod fake;
 mod items;
 mod laws;
-mod log;
 mod many;
 mod network;
 mod outage;
-mod proxy;
-mod sample;
 mod shared;
 mod start;
+
+use cloakroom_testkit::sample;

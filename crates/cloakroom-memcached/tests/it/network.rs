@@ -4,52 +4,25 @@ use std::time::{Duration, Instant};
 
 use cloakroom_core::{Created, Deleted, Freshness, Record, Store as _, StoreErrorKind, StoreKey};
 use cloakroom_memcached::MemcachedStore;
+use cloakroom_testkit::network::{self, GRACE, every_verb};
+use cloakroom_testkit::{Network, Proxy};
 use xtask::server::MemcachedServer;
 
 use crate::fake::{Act, Fake, TOLD};
-use crate::proxy::Proxy;
 use crate::sample::{self, MINUTE};
 
 const TIMEOUT: Duration = Duration::from_millis(300);
-const GRACE: Duration = Duration::from_millis(50);
 
 fn store(url: &str) -> MemcachedStore {
     MemcachedStore::builder(url).with_timeout(TIMEOUT).connect_lazy().expect("a URL")
-}
-
-/// Every verb once, each with the kind of its error and by how much it missed the deadline. A timer that runs
-/// beside it takes the slowness of the machine out.
-async fn every_verb(store: &MemcachedStore, key: &StoreKey) -> Vec<(Duration, Option<StoreErrorKind>)> {
-    let record = sample::record();
-    let mut ends = Vec::new();
-    for verb in 0..5 {
-        let start = Instant::now();
-        let timer = async {
-            tokio::time::sleep(TIMEOUT).await;
-            start.elapsed()
-        };
-        let verb = async {
-            let error = match verb {
-                0 => store.load(key, Freshness::Latest).await.err(),
-                1 => store.create(key, &record).await.err(),
-                2 => store.replace(key, sample::version(), &record).await.err(),
-                3 => store.touch(key, record.version, MINUTE).await.err(),
-                _ => store.delete(key).await.err(),
-            };
-            (start.elapsed(), error)
-        };
-        let (rung, (end, error)) = tokio::join!(timer, verb);
-        ends.push((end.saturating_sub(rung), error.map(|error| error.kind())));
-    }
-    ends
 }
 
 #[tokio::test]
 #[ignore = "needs memcached: run `cargo xtask test`"]
 async fn frozen_connections_are_not_used_again() {
     let server = MemcachedServer::start().expect("a server");
-    let proxy = Proxy::start(server.port()).await;
-    let (store, key) = (store(&proxy.url()), sample::key());
+    let proxy = Proxy::before_port(server.port()).await.expect("a proxy");
+    let (store, key) = (store(&proxy.url("memcache")), sample::key());
     let crowd = || async {
         let answers = (0..4).map(|_| {
             let store = store.clone();
@@ -68,8 +41,8 @@ async fn frozen_connections_are_not_used_again() {
         failed
     };
     assert_eq!(crowd().await, 0);
-    assert!(proxy.connections() > 1, "{}", proxy.connections());
-    proxy.freeze();
+    assert!(proxy.seen().connections() > 1, "{}", proxy.seen().connections());
+    proxy.set(Network::FreezeOlder);
     // One timeout, and the idle connections beside it are closed as well.
     let error = store.load(&key, Freshness::Latest).await.expect_err("a timeout");
     assert_eq!(error.kind(), StoreErrorKind::Timeout);
@@ -119,43 +92,18 @@ async fn late_replies_answer_nobody() {
 #[ignore = "needs memcached: run `cargo xtask test`"]
 async fn frozen_server_keeps_nobody_past_the_deadline() {
     let server = MemcachedServer::start().expect("a server");
-    let (store, key) = (store(&server.url()), sample::key());
-    every_verb(&store, &key).await;
-    server.stop().expect("a frozen server");
-    for (late, error) in every_verb(&store, &key).await {
-        println!("{error:?} {late:?} after the deadline");
-        assert_eq!(error, Some(StoreErrorKind::Timeout));
-        assert!(late <= GRACE, "{late:?}");
-    }
-    server.cont().expect("a running server");
-    let start = Instant::now();
-    while let Err(error) = store.load(&key, Freshness::Latest).await {
-        assert!(start.elapsed() < Duration::from_millis(500), "{error:?}");
-    }
-    println!("an answer {:?} after the server went on", start.elapsed());
+    let (freeze, thaw) = (|| server.stop().expect("frozen"), || server.cont().expect("running"));
+    let expected = &[StoreErrorKind::Timeout];
+    network::frozen_server_keeps_nobody(&store(&server.url()), TIMEOUT, expected, freeze, thaw).await;
 }
 
 #[tokio::test]
 #[ignore = "needs memcached: run `cargo xtask test`"]
 async fn crowd_at_a_frozen_server_leaves_in_time_and_comes_back() {
     let server = MemcachedServer::start().expect("a server");
-    let store = store(&server.url());
-    store.load(&sample::key(), Freshness::Latest).await.expect("an answer");
+    let (freeze, thaw) = (|| server.stop().expect("frozen"), || server.cont().expect("running"));
     let before = server.stats().expect("a count")["total_connections"];
-    server.stop().expect("a frozen server");
-    let start = Instant::now();
-    let crowd: Vec<_> = (0..500)
-        .map(|_| {
-            let store = store.clone();
-            tokio::spawn(async move { store.create(&sample::key(), &sample::record()).await.is_err() })
-        })
-        .collect();
-    for one in crowd {
-        assert!(one.await.expect("no panic"));
-    }
-    assert!(start.elapsed() <= TIMEOUT + GRACE * 4, "{:?}", start.elapsed());
-    server.cont().expect("a running server");
-    store.load(&sample::key(), Freshness::Latest).await.expect("an answer");
+    network::crowd_at_a_frozen_server_leaves_in_time(&store(&server.url()), TIMEOUT, freeze, thaw).await;
     let dials = server.stats().expect("a count")["total_connections"] - before;
     println!("{dials} connections for 500 requests");
     assert!(dials < 80, "{dials} connections");
@@ -170,7 +118,7 @@ async fn dripping_server_keeps_nobody_past_the_deadline() {
     })
     .await;
     let store = store(&fake.url());
-    for (late, error) in every_verb(&store, &sample::key()).await {
+    for (late, error) in every_verb(&store, &sample::key(), TIMEOUT).await {
         assert_eq!(error, Some(StoreErrorKind::Timeout));
         assert!(late <= GRACE, "{late:?}");
     }
@@ -230,25 +178,8 @@ async fn silent_server_fails_the_start_in_time() {
 #[ignore = "needs memcached: run `cargo xtask test`"]
 fn busy_worker_does_not_hold_up_the_others() {
     let server = MemcachedServer::start().expect("a server");
-    let home = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let home = home.expect("a runtime");
-    let worker = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let store = home.block_on(MemcachedStore::connect(&server.url())).expect("a server");
-    let (one, (tell, told), (release, released)) =
-        (store.clone(), std::sync::mpsc::channel(), std::sync::mpsc::channel::<()>());
-    let busy = std::thread::spawn(move || {
-        worker().block_on(async {
-            one.load(&sample::key(), Freshness::Latest).await.expect("an answer");
-            tell.send(()).expect("a listener");
-            // A handler that computes: its thread polls nothing else.
-            let _ = released.recv();
-        });
-    });
-    told.recv().expect("a worker");
-    let answer = worker().block_on(store.load(&sample::key(), Freshness::Latest));
-    drop(release);
-    busy.join().expect("a worker");
-    assert_eq!(answer.expect("an answer"), None);
+    let connect = async { MemcachedStore::connect(&server.url()).await.expect("a server") };
+    network::busy_worker_does_not_hold_up_the_others(connect, || ());
 }
 
 /// The runtime of the connections has no thread to spare, and for long.

@@ -4,12 +4,11 @@ use std::time::{Duration, Instant};
 
 use cloakroom_core::{Created, Deleted, Freshness, Replaced, Store as _, StoreErrorKind};
 use cloakroom_memcached::MemcachedStore;
+use cloakroom_testkit::outage::{BACK, Keeps, busy_service_recovers};
 use xtask::server::MemcachedServer;
 
 use crate::fake::{Act, Fake, TOLD};
 use crate::sample;
-
-const BACK: Duration = Duration::from_millis(500);
 
 #[tokio::test]
 #[ignore = "needs memcached: run `cargo xtask test`"]
@@ -71,43 +70,8 @@ async fn idle_connections_to_a_server_that_went_fail_nobody() {
 async fn busy_service_recovers_by_itself() {
     let mut server = MemcachedServer::start().expect("a server");
     let store = MemcachedStore::connect(&server.url()).await.expect("a server");
-    let (end, ended) = tokio::sync::watch::channel(false);
-    let tasks: Vec<_> = (0..16)
-        .map(|_| {
-            let (store, ended) = (store.clone(), ended.clone());
-            tokio::spawn(async move {
-                let mut last_error = Instant::now();
-                while !*ended.borrow() {
-                    let (key, record) = (sample::key(), sample::record());
-                    let verbs = async {
-                        let _ = store.create(&key, &record).await?;
-                        store.load(&key, Freshness::Latest).await
-                    };
-                    match verbs.await {
-                        // Gone with the server, perhaps.
-                        Ok(None) => {}
-                        Ok(Some(found)) => assert_eq!(found.payload, record.payload),
-                        Err(error) => {
-                            assert!(error.is_transient(), "{error:?}");
-                            last_error = Instant::now();
-                        }
-                    }
-                    tokio::task::yield_now().await;
-                }
-                last_error
-            })
-        })
-        .collect();
-    tokio::task::block_in_place(|| server.kill9());
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    tokio::task::block_in_place(|| server.restart()).expect("the server again");
-    let back = Instant::now();
-    tokio::time::sleep(BACK * 2).await;
-    end.send_replace(true);
-    for task in tasks {
-        let last_error = task.await.expect("only good answers");
-        assert!(last_error < back + BACK, "{:?}", last_error - back);
-    }
+    let restart = |server: &mut MemcachedServer| server.restart().expect("the server again");
+    busy_service_recovers(&store, Keeps::Nothing, &mut server, MemcachedServer::kill9, restart).await;
 }
 
 #[tokio::test]

@@ -2,10 +2,10 @@
 
 use cloakroom_core::{ErrorKind, Freshness, Store as _, StoreErrorKind};
 use cloakroom_memcached::MemcachedStore;
+use cloakroom_testkit::Log;
 use xtask::server::MemcachedServer;
 
 use crate::fake::{Act, Fake, TOLD};
-use crate::log::Log;
 use crate::sample;
 
 #[tokio::test]

@@ -1,46 +1,14 @@
 //! Requests that are dropped: nobody gets the reply of somebody else.
 
-use std::future::poll_fn;
-use std::task::Poll;
-
 use cloakroom_core::{Created, Freshness, Record, Store as _, StoreKey};
 use cloakroom_redis::RedisStore;
+use cloakroom_testkit::{Dice, dropped_after};
 
 use crate::sample;
 use crate::shared::Way;
 
 const SESSIONS: u64 = 64;
-const TASKS: u32 = 16;
-
-/// A small generator of its own: the order of a failure can be had again.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
-
-/// Polls so many times, at most, and then drops what is not done.
-async fn dropped_after<F: Future>(polls: u64, future: F) -> Option<F::Output> {
-    let mut future = Box::pin(future);
-    let mut left = polls;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
+const TASKS: u64 = 16;
 
 /// How many requests are begun; `CLOAKROOM_CANCELLATIONS` makes it more.
 fn requests() -> u64 {
@@ -85,9 +53,9 @@ async fn cancel(store: RedisStore, waits: bool) {
         .map(|seed| {
             let (store, keys) = (store.clone(), keys.clone());
             tokio::spawn(async move {
-                let mut dice = Dice(0x9E37_79B9_7F4A_7C15_u64.rotate_left(seed));
+                let mut dice = Dice::new(seed);
                 let (mut whole, mut unsent, mut dropped) = (0_u64, 0_u64, 0_u64);
-                for _ in 0..requests() / u64::from(TASKS) {
+                for _ in 0..requests() / TASKS {
                     let number = dice.roll(SESSIONS);
                     let key = &keys[usize::try_from(number).expect("a small number")];
                     let polls = dice.roll(5);

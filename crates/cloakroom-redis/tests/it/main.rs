@@ -19,14 +19,13 @@ mod fake_cluster;
 mod keys;
 mod laws;
 mod load;
-mod log;
 mod network;
 mod outage;
-mod proxy;
 mod redirect;
 mod replicas;
 mod rights;
-mod sample;
 mod shared;
 mod start;
 mod tls;
+
+use cloakroom_testkit::sample;

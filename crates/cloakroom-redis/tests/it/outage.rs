@@ -4,12 +4,11 @@ use std::time::{Duration, Instant};
 
 use cloakroom_core::{Created, Deleted, Freshness, Replaced, Store as _, StoreErrorKind};
 use cloakroom_redis::RedisStore;
+use cloakroom_testkit::outage::{BACK, Keeps, busy_service_recovers};
 use xtask::server::RedisServer;
 
 use crate::fake::{Act, Fake, bulk, say};
 use crate::sample;
-
-const BACK: Duration = Duration::from_millis(500);
 
 #[tokio::test]
 #[ignore = "needs redis: run `cargo xtask test`"]
@@ -43,40 +42,8 @@ async fn first_request_after_an_outage_succeeds() {
 async fn busy_service_recovers_by_itself() {
     let mut server = RedisServer::start().expect("a server");
     let store = RedisStore::connect(&server.url()).await.expect("a server");
-    let (key, record) = (sample::key(), sample::record());
-    assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
-    let (end, ended) = tokio::sync::watch::channel(false);
-    let tasks: Vec<_> = (0..16)
-        .map(|_| {
-            let (store, ended, record) = (store.clone(), ended.clone(), record.clone());
-            tokio::spawn(async move {
-                let mut last_error = Instant::now();
-                while !*ended.borrow() {
-                    match store.load(&key, Freshness::Latest).await {
-                        Ok(found) => {
-                            assert_eq!(found.map(|found| found.payload), Some(record.payload.clone()))
-                        }
-                        Err(error) => {
-                            assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-                            last_error = Instant::now();
-                        }
-                    }
-                    tokio::task::yield_now().await;
-                }
-                last_error
-            })
-        })
-        .collect();
-    tokio::task::block_in_place(|| server.kill9());
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    tokio::task::block_in_place(|| server.restart()).expect("the server again");
-    let back = Instant::now();
-    tokio::time::sleep(BACK * 2).await;
-    end.send_replace(true);
-    for task in tasks {
-        let last_error = task.await.expect("only good answers");
-        assert!(last_error < back + BACK, "{:?}", last_error - back);
-    }
+    let restart = |server: &mut RedisServer| server.restart().expect("the server again");
+    busy_service_recovers(&store, Keeps::Everything, &mut server, RedisServer::kill9, restart).await;
 }
 
 #[tokio::test]

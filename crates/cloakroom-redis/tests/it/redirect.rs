@@ -9,10 +9,10 @@ use cloakroom_core::{
     Created, Deleted, ErrorKind, Freshness, Replaced, Store as _, StoreError, StoreErrorKind,
 };
 use cloakroom_redis::RedisStore;
+use cloakroom_testkit::Log;
 
 use crate::fake::{Act, Fake, bulk, say};
 use crate::fake_cluster::{FakeCluster, epoch};
-use crate::log::Log;
 use crate::sample;
 
 #[tokio::test]

@@ -9,10 +9,10 @@ use cloakroom_core::{
     Created, Deleted, ErrorKind, Freshness, Replaced, Store as _, StoreError, StoreErrorKind, Touched,
 };
 use cloakroom_redis::RedisStore;
+use cloakroom_testkit::Log;
 use xtask::server::RedisServer;
 
 use crate::fake::{Act, Fake, bulk, say};
-use crate::log::Log;
 use crate::sample::{self, MINUTE};
 
 const PATIENCE: Duration = Duration::from_millis(150);

@@ -2,10 +2,10 @@
 
 use cloakroom_core::{ErrorKind, Freshness, Store as _};
 use cloakroom_redis::RedisStore;
+use cloakroom_testkit::Log;
 use xtask::server::RedisServer;
 
 use crate::fake::{Act, Fake, say};
-use crate::log::Log;
 use crate::sample;
 
 async fn refusal(url: &str) -> cloakroom_core::Error {

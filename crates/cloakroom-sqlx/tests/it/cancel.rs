@@ -1,16 +1,14 @@
 //! Verbs that are dropped, and deadlines that pass in the middle: nobody gets the answer of somebody else.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use cloakroom_core::{Created, Freshness, Record, Store as _, StoreErrorKind, StoreKey};
 use cloakroom_sqlx::{Dialect, SqlStore};
+use cloakroom_testkit::{Dice, Network, Proxy, dropped_after};
 
 use crate::machine::{Machine, connect, on_both_servers};
-use crate::proxy::Proxy;
 use crate::sample::{self, MINUTE};
 use crate::scratch::Scratch;
 
@@ -25,40 +23,6 @@ const SESSIONS: u64 = 64;
 /// How many verbs are dropped; a longer run is asked for by `CLOAKROOM_CANCELLATIONS`.
 fn wanted() -> u64 {
     std::env::var("CLOAKROOM_CANCELLATIONS").map_or(10_000, |number| number.parse().expect("a number"))
-}
-
-/// A small generator of its own: the order of a failure can be had again.
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u32) -> Self {
-        Self(0x9E37_79B9_7F4A_7C15_u64.rotate_left(seed))
-    }
-
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
-
-/// Polls so many times, at most, and then drops what is not done.
-async fn dropped_after<F: Future>(polls: u64, future: F) -> Option<F::Output> {
-    let mut future = Box::pin(future);
-    let mut left = polls;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }
 
 /// Sessions whose payloads tell whose they are, of very different lengths.
@@ -194,8 +158,8 @@ async fn deadlines_in_the_middle_never_cross_answers<M: Machine>() {
 async fn deadlines_in_the_middle_of_a_reply_never_cross_answers<M: Machine>() {
     let server = M::begin();
     let keys = sessions(&connect::<M>(&server.address()).await).await;
-    let proxy = Proxy::start(server.port()).await;
-    let store = SqlStore::<M::Dialect>::builder(&server.address_by(proxy.port()))
+    let proxy = Proxy::before_port(server.port()).await.expect("a proxy");
+    let store = SqlStore::<M::Dialect>::builder(&server.address_by(proxy.address().port()))
         .with_timeout(Duration::from_millis(40))
         .with_connect_timeout(Duration::from_secs(5))
         .connect_lazy()
@@ -221,9 +185,9 @@ async fn deadlines_in_the_middle_of_a_reply_never_cross_answers<M: Machine>() {
         .collect();
     // Now and then the line is fast, so that there are connections to be late on.
     for _ in 0..8 {
-        proxy.slow_down(17);
+        proxy.set(Network::Trickle(17, Duration::from_millis(1)));
         tokio::time::sleep(Duration::from_millis(150)).await;
-        proxy.slow_down(usize::MAX);
+        proxy.set(Network::Pass);
         tokio::time::sleep(Duration::from_millis(150)).await;
     }
     let (mut whole, mut late) = (0, 0);

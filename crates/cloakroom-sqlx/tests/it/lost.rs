@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use cloakroom_core::{Created, Deleted, Freshness, Replaced, Store as _, StoreErrorKind, Touched};
 use cloakroom_sqlx::SqlStore;
+use cloakroom_testkit::{Network, Proxy};
 
 use crate::machine::{Machine, on_both_servers};
-use crate::proxy::Proxy;
 use crate::sample::{self, MINUTE};
 
 on_both_servers! {
@@ -17,7 +17,7 @@ on_both_servers! {
 }
 
 /// More than the reply to any of these verbs.
-const REPLY: usize = 240;
+const REPLY: u64 = 240;
 
 struct Wired<M: Machine> {
     server: M,
@@ -28,8 +28,8 @@ struct Wired<M: Machine> {
 impl<M: Machine> Wired<M> {
     async fn new(timeout: Duration, connections: u32) -> Self {
         let server = M::begin();
-        let proxy = Proxy::start(server.port()).await;
-        let store = SqlStore::builder(&server.address_by(proxy.port()))
+        let proxy = Proxy::before_port(server.port()).await.expect("a proxy");
+        let store = SqlStore::builder(&server.address_by(proxy.address().port()))
             .with_max_connections(connections)
             .with_timeout(timeout)
             .connect()
@@ -54,28 +54,28 @@ async fn verb_whose_reply_is_cut_at_any_byte_finds_its_own_write<M: Machine>() {
         // Each on a connection that knows the statement already.
         let _ = store.delete(&sample::key()).await.expect("an answer");
         wired.settle().await;
-        wired.proxy.cut_after(cut);
+        wired.proxy.set(Network::CutNextWithin(cut));
         assert_eq!(store.create(&key, &first).await.expect("its own"), Created::Created, "{cut}");
         let found = store.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
         assert_eq!(found.payload, first.payload);
         wired.settle().await;
-        wired.proxy.cut_after(cut);
+        wired.proxy.set(Network::CutNextWithin(cut));
         let found = store.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
         assert_eq!(found.payload, first.payload, "{cut}");
         let touched = store.touch(&key, first.version, MINUTE * 2).await.expect("an answer");
         assert_eq!(touched, Touched::Touched);
         wired.settle().await;
-        wired.proxy.cut_after(cut);
+        wired.proxy.set(Network::CutNextWithin(cut));
         let replaced = store.replace(&key, first.version, &second).await.expect("its own");
         assert_eq!(replaced, Replaced::Replaced, "{cut}");
         wired.settle().await;
-        wired.proxy.cut_after(cut);
+        wired.proxy.set(Network::CutNextWithin(cut));
         assert_eq!(store.delete(&key).await.expect("its own"), Deleted::Deleted, "{cut}");
         assert_eq!(store.load(&key, Freshness::Latest).await.expect("an answer"), None);
     }
-    let dials = wired.proxy.connections();
-    println!("{dials} connections");
-    assert!(dials > REPLY / 3 * 2, "{dials} connections");
+    let cuts = wired.proxy.seen().cuts();
+    println!("{cuts} replies cut");
+    assert!(cuts > REPLY / 3 * 2, "{cuts} replies cut");
 }
 
 async fn write_of_another_after_a_lost_reply_is_ambiguous<M: Machine>() {
@@ -86,17 +86,14 @@ async fn write_of_another_after_a_lost_reply_is_ambiguous<M: Machine>() {
     let missing = wired.store.replace(&sample::key(), first.version, &second).await.expect("an answer");
     assert_eq!(missing, Replaced::Missing);
     wired.settle().await;
-    // The reply is lost, and the way back is barred until somebody else has written.
-    wired.proxy.bar(true);
-    wired.proxy.cut_after(0);
+    // The reply is held back until somebody else has written, and then it is lost.
+    wired.proxy.set(Network::HoldAfter(0));
     let (store, late, version) = (wired.store.clone(), second.clone(), first.version);
     let writer = tokio::spawn(async move { store.replace(&key, version, &late).await });
-    while wired.proxy.is_set() {
+    while other.replace(&key, second.version, &third).await.expect("an answer") != Replaced::Replaced {
         tokio::task::yield_now().await;
     }
-    let replaced = other.replace(&key, second.version, &third).await.expect("an answer");
-    assert_eq!(replaced, Replaced::Replaced);
-    wired.proxy.bar(false);
+    wired.proxy.set(Network::CutOnceAfter(0));
     let error = writer.await.expect("an end").expect_err("somebody else's record");
     assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
     let found = other.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
@@ -116,7 +113,7 @@ async fn forgotten_connections_cost_one_deadline<M: Machine>() {
     for one in crowd {
         assert!(one.await.expect("an answer"));
     }
-    wired.proxy.freeze();
+    wired.proxy.set(Network::FreezeOlder);
     let start = Instant::now();
     let error = store.load(&sample::key(), Freshness::Latest).await.expect_err("nobody answers");
     assert_eq!(error.kind(), StoreErrorKind::Timeout);
@@ -133,16 +130,16 @@ async fn forgotten_connections_cost_one_deadline<M: Machine>() {
 /// Else a verb whose deadline is shorter than a greeting takes would begin one again and again.
 async fn connection_is_made_though_the_verb_that_wanted_it_gave_up<M: Machine>() {
     let server = M::begin();
-    let proxy = Proxy::start(server.port()).await;
-    proxy.bar(true);
-    let store = SqlStore::<M::Dialect>::builder(&server.address_by(proxy.port()))
+    let proxy = Proxy::before_port(server.port()).await.expect("a proxy");
+    proxy.set(Network::BlackHole);
+    let store = SqlStore::<M::Dialect>::builder(&server.address_by(proxy.address().port()))
         .with_timeout(Duration::from_millis(20))
         .with_connect_timeout(Duration::from_secs(20))
         .connect_lazy()
         .expect("a URL");
     let error = store.load(&sample::key(), Freshness::Latest).await.expect_err("no connection");
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    proxy.bar(false);
+    proxy.set(Network::Pass);
     tokio::time::timeout(Duration::from_secs(15), async {
         while !format!("{store:?}").contains("1 of 1 connections idle") {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -4,8 +4,8 @@ use std::error::Error as _;
 
 use cloakroom_core::{Created, Freshness, PrincipalTag, Record, Store as _};
 use cloakroom_sqlx::{Dialect, SqlStore};
+use cloakroom_testkit::Log;
 
-use crate::log::Log;
 use crate::sample::{self, MINUTE};
 use crate::scratch::Scratch;
 use crate::shared::{self, MARIADB, POSTGRES};

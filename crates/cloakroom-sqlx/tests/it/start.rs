@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use cloakroom_core::{Created, Error, ErrorKind, Freshness, Store as _, StoreErrorKind};
 use cloakroom_sqlx::{Dialect, MysqlStore, PostgresStore, SqlStore, SqliteStore, Sweep};
+use cloakroom_testkit::Log;
 use xtask::server::{MariadbServer, PostgresServer};
 
-use crate::log::Log;
 use crate::machine::Machine as _;
 use crate::sample::{self, MINUTE};
 use crate::scratch::Scratch;

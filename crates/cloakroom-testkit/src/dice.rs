@@ -1,15 +1,18 @@
-//! Numbers that look random.
+//! Numbers that look random and come again with the same seed.
 
 /// SplitMix64.
 #[derive(Clone, Debug)]
-pub(crate) struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    pub(crate) const fn new(seed: u64) -> Self {
+    /// The order of a failure can be had again by its seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(crate) const fn next(&mut self) -> u64 {
+    /// Any number.
+    pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,7 +21,7 @@ impl Dice {
     }
 
     /// A number below `sides`, which is not zero.
-    pub(crate) const fn roll(&mut self, sides: u64) -> u64 {
+    pub const fn roll(&mut self, sides: u64) -> u64 {
         self.next() % sides
     }
 }

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -23,20 +23,24 @@ pub enum Network {
     Pass,
     /// After exactly so many bytes the connection that carries the next one is reset. Then all go through.
     CutOnceAfter(u64),
+    /// What arrives next is cut after so many bytes, or else at its end, and its connection reset. Then all go through.
+    CutNextWithin(u64),
     /// Each connection is reset after so many bytes of its own.
     CutEachAfter(u64),
     /// After so many bytes they wait, until something else is set.
     HoldAfter(u64),
     /// They wait, and so do requests, until something else is set. Connections are still accepted.
     BlackHole,
-    /// One byte goes through at a time, so long after the one before.
-    Trickle(Duration),
+    /// So many bytes go through at a time, each piece so long after the one before.
+    Trickle(usize, Duration),
     /// So many other bytes arrive.
     Garbage,
     /// Each arrives twice.
     Duplicate,
     /// Each arrives so much later.
     Delay(Duration),
+    /// The connections that there are wait, as in a black hole. New ones go through.
+    FreezeOlder,
     /// Every connection is reset, the ones that there are and new ones.
     Refuse,
 }
@@ -53,6 +57,8 @@ pub struct Proxy {
 struct State {
     seen: Seen,
     setting: watch::Sender<Setting>,
+    /// Where new connections lead to.
+    server: Mutex<SocketAddr>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +66,19 @@ struct Setting {
     network: Network,
     /// How many bytes of replies there had been when it was set.
     base: u64,
+    /// How many connections there had been.
+    older: u64,
+}
+
+impl Setting {
+    /// What becomes of the replies on the connection of this number.
+    fn network(self, number: u64) -> Network {
+        match self.network {
+            Network::FreezeOlder if number < self.older => Network::BlackHole,
+            Network::FreezeOlder => Network::Pass,
+            network => network,
+        }
+    }
 }
 
 /// What went through. All connections count together.
@@ -97,9 +116,11 @@ impl Seen {
         self.cuts.load(Ordering::SeqCst)
     }
 
-    fn count(&self, counter: &AtomicU64, by: usize) {
-        counter.fetch_add(by as u64, Ordering::SeqCst);
+    /// Counts, and says how many there had been.
+    fn count(&self, counter: &AtomicU64, by: usize) -> u64 {
+        let before = counter.fetch_add(by as u64, Ordering::SeqCst);
         self.news.notify_waiters();
+        before
     }
 }
 
@@ -112,21 +133,42 @@ impl Proxy {
     pub async fn before(server: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let (setting, _) = watch::channel(Setting { network: Network::Pass, base: 0 });
-        let state = Arc::new(State { seen: Seen::default(), setting });
+        let (setting, _) = watch::channel(Setting { network: Network::Pass, base: 0, older: 0 });
+        let state = Arc::new(State { seen: Seen::default(), setting, server: Mutex::new(server) });
         let shared = Arc::clone(&state);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                let server = *shared.server.lock().unwrap_or_else(PoisonError::into_inner);
                 tokio::spawn(carry(client, server, Arc::clone(&shared)));
             }
         });
         Ok(Self { address, state, task })
     }
 
+    /// Starts one before a server of this machine.
+    ///
+    /// # Errors
+    ///
+    /// There is no free port.
+    pub async fn before_port(port: u16) -> io::Result<Self> {
+        Self::before(([127, 0, 0, 1], port).into()).await
+    }
+
     /// Where clients connect to.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Leads new connections to another server, as an address does that moves with the primary.
+    pub fn lead_to(&self, server: SocketAddr) {
+        *self.state.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
+    }
+
+    /// A URL that leads here, by the name of its scheme.
+    #[must_use]
+    pub fn url(&self, scheme: &str) -> String {
+        format!("{scheme}://{}", self.address)
     }
 
     /// What went through so far.
@@ -137,7 +179,8 @@ impl Proxy {
 
     /// Sets what becomes of the replies, from now on and of those that wait.
     pub fn set(&self, network: Network) {
-        self.state.setting.send_replace(Setting { network, base: self.seen().answered() });
+        let (base, older) = (self.seen().answered(), self.seen().connections());
+        self.state.setting.send_replace(Setting { network, base, older });
     }
 
     /// Waits until `condition` holds of what went through.
@@ -170,15 +213,15 @@ enum Parting {
 }
 
 async fn carry(mut client: TcpStream, server: SocketAddr, state: Arc<State>) {
-    state.seen.count(&state.seen.connections, 1);
+    let number = state.seen.count(&state.seen.connections, 1);
     let refused = state.setting.borrow().network == Network::Refuse;
     let parting = match TcpStream::connect(server).await {
         Ok(mut upstream) if !refused => {
             let _ = (client.set_nodelay(true), upstream.set_nodelay(true));
             let ((from_client, to_client), (from_server, to_server)) = (client.split(), upstream.split());
             tokio::select! {
-                parting = requests(from_client, to_server, &state) => parting,
-                parting = replies(from_server, to_client, &state) => parting,
+                parting = requests(number, from_client, to_server, &state) => parting,
+                parting = replies(number, from_server, to_client, &state) => parting,
             }
         }
         _ => Parting::Cut,
@@ -189,11 +232,11 @@ async fn carry(mut client: TcpStream, server: SocketAddr, state: Arc<State>) {
     }
 }
 
-async fn requests(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, state: &State) -> Parting {
+async fn requests(number: u64, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, state: &State) -> Parting {
     let mut setting = state.setting.subscribe();
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        let open = setting.wait_for(|setting| setting.network != Network::BlackHole).await.is_ok();
+        let open = setting.wait_for(|setting| setting.network(number) != Network::BlackHole).await.is_ok();
         let chunk = buffer.get(..length).unwrap_or_default();
         if !open || to.write_all(chunk).await.is_err() {
             break;
@@ -203,7 +246,7 @@ async fn requests(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, state: &State) 
     Parting::Closed
 }
 
-async fn replies(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, state: &State) -> Parting {
+async fn replies(number: u64, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, state: &State) -> Parting {
     let mut setting = state.setting.subscribe();
     let mut buffer = vec![0; 64 * 1024];
     let mut sent = 0;
@@ -219,7 +262,7 @@ async fn replies(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, state: &State) -
             }
         };
         let chunk = buffer.get(..length).unwrap_or_default();
-        match deliver(chunk, &mut to, &mut sent, &mut setting, state).await {
+        match deliver(number, chunk, &mut to, &mut sent, &mut setting, state).await {
             Ok(()) => {}
             Err(parting) => return parting,
         }
@@ -228,6 +271,7 @@ async fn replies(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, state: &State) -
 
 /// Hands a chunk to the client, or what takes its place.
 async fn deliver(
+    number: u64,
     chunk: &[u8],
     to: &mut WriteHalf<'_>,
     sent: &mut u64,
@@ -236,16 +280,18 @@ async fn deliver(
 ) -> Result<(), Parting> {
     let mut rest = chunk;
     while !rest.is_empty() {
-        let Setting { network, base } = *setting.borrow_and_update();
-        let since = state.seen.answered().saturating_sub(base);
+        let now = *setting.borrow_and_update();
+        let network = now.network(number);
+        let since = state.seen.answered().saturating_sub(now.base);
         let room = match network {
             Network::Pass | Network::Garbage | Network::Duplicate | Network::Delay(_) => rest.len(),
             Network::CutOnceAfter(limit) | Network::HoldAfter(limit) => clamp(limit, since, rest.len()),
+            Network::CutNextWithin(limit) => clamp(limit, 0, rest.len()),
             Network::CutEachAfter(limit) => clamp(limit, *sent, rest.len()),
-            Network::Trickle(_) => 1,
-            Network::BlackHole | Network::Refuse => 0,
+            Network::Trickle(bytes, _) => bytes,
+            Network::BlackHole | Network::FreezeOlder | Network::Refuse => 0,
         };
-        if let Network::Delay(time) | Network::Trickle(time) = network {
+        if let Network::Delay(time) | Network::Trickle(_, time) = network {
             sleep(time).await;
         }
         let (part, later) = rest.split_at(room.min(rest.len()));
@@ -262,11 +308,11 @@ async fn deliver(
         let full = match network {
             Network::CutOnceAfter(limit) => since + part.len() as u64 >= limit,
             Network::CutEachAfter(limit) => *sent >= limit,
-            _ => network == Network::Refuse,
+            _ => matches!(network, Network::CutNextWithin(_) | Network::Refuse),
         };
         if full {
             state.setting.send_if_modified(|now| {
-                let once = matches!(now.network, Network::CutOnceAfter(_));
+                let once = matches!(now.network, Network::CutOnceAfter(_) | Network::CutNextWithin(_));
                 if once {
                     now.network = Network::Pass;
                 }

@@ -64,6 +64,15 @@ async fn connection_is_reset_after_exactly_so_many_bytes() {
         assert_eq!(ask(&mut next).await, (REPLY.to_vec(), "silent"), "once");
     }
     assert_eq!(proxy.seen().cuts(), 11);
+    for (limit, arrived) in [(0, 0), (4, 4), (10, 10), (99, 10)] {
+        let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+        assert_eq!(ask(&mut client).await.1, "silent");
+        proxy.set(Network::CutNextWithin(limit));
+        assert_eq!(ask(&mut client).await, (REPLY[..arrived].to_vec(), "reset"));
+        let mut next = TcpStream::connect(proxy.address()).await.unwrap();
+        assert_eq!(ask(&mut next).await, (REPLY.to_vec(), "silent"), "once");
+    }
+    assert_eq!(proxy.seen().cuts(), 15);
     proxy.set(Network::CutEachAfter(13));
     for _ in 0..2 {
         let mut client = TcpStream::connect(proxy.address()).await.unwrap();
@@ -87,10 +96,27 @@ async fn replies_wait_and_arrive_later() {
 }
 
 #[tokio::test]
+async fn older_connections_stand_still_and_new_ones_go_on() {
+    let proxy = Proxy::before(server().await).await.unwrap();
+    let mut older = TcpStream::connect(proxy.address()).await.unwrap();
+    assert_eq!(ask(&mut older).await.0, REPLY);
+    proxy.set(Network::FreezeOlder);
+    assert_eq!(ask(&mut older).await, (vec![], "silent"));
+    let mut newer = TcpStream::connect(proxy.address()).await.unwrap();
+    assert_eq!(ask(&mut newer).await, (REPLY.to_vec(), "silent"));
+    assert_eq!(proxy.seen().asked(), 2, "what is asked on the older one waits as well");
+    proxy.set(Network::Pass);
+    let mut late = vec![0; REPLY.len()];
+    older.read_exact(&mut late).await.unwrap();
+    assert_eq!(late, REPLY);
+    assert_eq!(proxy.seen().connections(), 2);
+}
+
+#[tokio::test]
 async fn replies_are_slow_late_doubled_or_nonsense() {
     let proxy = Proxy::before(server().await).await.unwrap();
     let mut client = TcpStream::connect(proxy.address()).await.unwrap();
-    proxy.set(Network::Trickle(Duration::from_millis(10)));
+    proxy.set(Network::Trickle(1, Duration::from_millis(10)));
     let start = Instant::now();
     assert_eq!(ask(&mut client).await.0, REPLY);
     assert!(start.elapsed() >= Duration::from_millis(100));

@@ -1,4 +1,4 @@
-//! What the store writes to the log, for tests to look at.
+//! What is written to the log, for tests to look at.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 
 /// Everything that is logged on this thread while its [`Listening`] lives.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 thread_local! {
     static HEARD: RefCell<Option<Log>> = const { RefCell::new(None) };
@@ -14,11 +14,13 @@ thread_local! {
 
 /// Ends the listening when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Listening(());
+pub struct Listening(());
 
 impl Log {
-    /// One subscriber hears all threads: an event that is first met on a thread with none would be heard by nobody.
-    pub(crate) fn listen() -> (Self, Listening) {
+    /// Begins to listen on this thread.
+    #[must_use]
+    // One subscriber hears all threads: an event that is first met on a thread with none would be heard by nobody.
+    pub fn listen() -> (Self, Listening) {
         static SUBSCRIBED: Once = Once::new();
         SUBSCRIBED.call_once(|| {
             tracing_subscriber::fmt()
@@ -32,7 +34,9 @@ impl Log {
         (log, Listening(()))
     }
 
-    pub(crate) fn text(&self) -> String {
+    /// What was heard so far.
+    #[must_use]
+    pub fn text(&self) -> String {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
     }
