@@ -1,9 +1,11 @@
 //! Runtimes that come and go, as the workers of actix-web do, and pools that belong to somebody else.
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use cloakroom_core::{Created, Freshness, Store as _, Touched};
-use cloakroom_sqlx::{MysqlStore, PostgresStore, SqlStore};
+use cloakroom_core::{Created, Freshness, Store as _, StoreErrorKind, Touched};
+use cloakroom_sqlx::{MysqlStore, PostgresStore, SqlStore, SqliteStore};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::sample;
@@ -48,6 +50,33 @@ fn workers_share_a_store_on_postgres() {
 #[ignore = "needs mariadb: run `cargo xtask test`"]
 fn workers_share_a_store_on_mariadb() {
     workers_share_a_store::<sqlx::MySql>(&shared::url(MARIADB));
+}
+
+/// Nothing can be waited for there: the verb says so, whether or not the runtime of the store still lives.
+#[test]
+fn verb_outside_of_a_runtime_is_refused() {
+    for (home, ends) in [(many(), true), (many(), false), (one(), true), (one(), false)] {
+        let store = home.block_on(SqliteStore::connect("sqlite::memory:")).expect("memory");
+        let _home = (!ends).then_some(home);
+        let (key, record) = (sample::key(), sample::record());
+        let load = pin!(store.load(&key, Freshness::Latest));
+        let create = pin!(store.create(&key, &record));
+        let context = &mut Context::from_waker(Waker::noop());
+        for error in [once(load.poll(context)).err(), once(create.poll(context)).err()] {
+            let error = error.expect("no runtime");
+            assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
+            assert!(format!("{error:?}").contains("outside of a Tokio runtime"), "{error:?}");
+        }
+        assert!(once(pin!(store.sweep(1)).poll(context)).is_err());
+        assert!(once(pin!(store.migrate()).poll(context)).is_err());
+    }
+}
+
+fn once<T>(answer: Poll<T>) -> T {
+    match answer {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("it waits for something"),
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Starts that fail, servers that are refused, and what `connect` tells.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use cloakroom_core::{Created, Error, ErrorKind, Freshness, Store as _, StoreErrorKind};
+use cloakroom_core::{Created, Deleted, Error, ErrorKind, Freshness, Store as _, StoreErrorKind};
 use cloakroom_sqlx::{Dialect, MysqlStore, PostgresStore, SqlStore, SqliteStore, Sweep};
 use cloakroom_testkit::Log;
 use xtask::server::{MariadbServer, PostgresServer};
@@ -135,6 +135,33 @@ async fn postgres_that_would_lose_sessions_is_refused() {
     server.run("ALTER ROLE app RESET default_transaction_read_only");
     server.terminate();
     assert!(store.load(&key, Freshness::Latest).await.expect("an answer").is_some());
+}
+
+/// `connect` refuses a standby. A store that never looked at the server finds out with its first write.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: run `cargo xtask test`"]
+async fn standby_is_refused() {
+    let server = PostgresServer::start().expect("a server");
+    let standby = server.standby("second").expect("a standby");
+    let store = PostgresStore::connect(&server.url()).await.expect("a primary");
+    let key = sample::key();
+    assert_eq!(store.create(&key, &sample::record()).await.expect("an answer"), Created::Created);
+    let start = Instant::now();
+    while standby.run("SELECT to_regclass('cloakroom_sessions')").is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(20), "the table never arrives");
+    }
+    misconfigured::<sqlx::Postgres>(&standby.url(), "connect to the primary").await;
+    let lazy = PostgresStore::connect_lazy(&standby.url()).expect("a URL");
+    while lazy.load(&key, Freshness::Latest).await.expect("an answer").is_none() {
+        assert!(start.elapsed() < Duration::from_secs(20), "the record never arrives");
+    }
+    let error = lazy.delete(&key).await.expect_err("a standby");
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
+    assert!(format!("{error:?}").contains("connect to the primary"), "{error:?}");
+    // Once it was promoted it is a server like any other, for the same store too.
+    tokio::task::block_in_place(|| standby.promote()).expect("a promotion");
+    assert_eq!(lazy.delete(&key).await.expect("an answer"), Deleted::Deleted);
+    PostgresStore::connect(&standby.url()).await.expect("a primary");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

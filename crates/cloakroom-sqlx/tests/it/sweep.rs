@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use cloakroom_core::{Created, Freshness, Record, Store as _};
 use cloakroom_sqlx::{Dialect, SqlStore, SqliteStore, Sweep};
+use cloakroom_testkit::Log;
 use sqlx::{
     AssertSqlSafe, ColumnIndex, Connection as _, Database, Decode, Executor, IntoArguments, Pool, Type,
 };
+use tokio::runtime::Builder;
 use xtask::server::{MariadbServer, PostgresServer};
 
 use crate::machine::{Machine, connect};
@@ -164,6 +166,34 @@ async fn task_removes_what_is_expired_and_ends_with_the_last_clone() {
     let left = rows(&pool).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(rows(&pool).await, left);
+}
+
+/// Where the runtime that swept is gone, the next one that asks the store anything sweeps, and says so.
+#[test]
+fn task_goes_on_in_another_runtime() {
+    let (log, _listening) = Log::listen();
+    for many in [true, false] {
+        let runtime = || {
+            let mut builder = if many { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+            builder.enable_all().build().expect("a runtime")
+        };
+        let scratch = Scratch::new();
+        let first = runtime();
+        let store = first.block_on(SqliteStore::connect(&format!("{}?sweep=1s&timeout=20s", scratch.url())));
+        let store = store.expect("a file");
+        drop(first);
+        let second = runtime();
+        let before = log.text().len();
+        second.block_on(async {
+            let pool = sqlx::SqlitePool::connect(&scratch.url()).await.expect("a file");
+            // No verb fails for it.
+            assert!(store.load(&sample::key(), Freshness::Latest).await.expect("an answer").is_none());
+            expired(&store, 8).await;
+            until_empty(&pool).await;
+        });
+        let told = log.text().split_off(before);
+        assert_eq!(told.matches("it is done in this one").count(), 1, "{told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
