@@ -99,7 +99,8 @@ pub enum StoreErrorKind {
     Corrupt,
     /// The record is larger than the backend takes; the old one is in place.
     TooLarge,
-    /// The backend has no room for a new record.
+    /// The backend has no room for the record, which was not stored. The old one is in place, except in a Memcached
+    /// that was started with `-M`: it removes what it finds no successor's room for, so that the session is over.
     Full,
     /// The backend refuses: wrong password, missing right, read-only, wrong kind of server.
     Misconfigured,
