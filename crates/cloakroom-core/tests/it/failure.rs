@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use cloakroom_core::testing::{Failure, Verb};
 use cloakroom_core::{
-    Created, ErrorKind, Freshness, Record, Renewal, SessionEvent, SessionEventKind, SessionEvents, Store,
-    StoreErrorKind, StoreKey, Version,
+    Created, EndReason, ErrorKind, Freshness, Record, Renewal, SessionEvent, SessionEventKind, SessionEvents,
+    Store, StoreErrorKind, StoreKey, Version,
 };
 
 use crate::world::{Browser, Response, World};
@@ -177,6 +177,25 @@ async fn logout_is_sent_again_only_where_its_reply_may_be_lost() {
         let response = browser.take(&visit.commit().await);
         assert_eq!((world.store.calls().deletes, response.status), (calls, Some(503)), "{failure:?}");
     }
+}
+
+#[tokio::test]
+async fn logout_is_told_by_the_request_that_ended_the_session() {
+    let ended = SessionEventKind::Ended(EndReason::Logout);
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    let visit = world.visit(&browser);
+    visit.session().await.unwrap().logout();
+    world.logout(&mut browser.clone()).await;
+    assert!(world.events().contains(&ended));
+    browser.take(&visit.commit().await);
+    assert!(!world.events().contains(&ended), "the other request told it");
+
+    let mut browser = world.logged_in("ada").await;
+    world.events();
+    world.store.fail_next(Verb::Delete, Failure::After(StoreErrorKind::Timeout));
+    world.logout(&mut browser).await;
+    assert_eq!(world.events(), [ended], "the reply was lost, the logout was not");
 }
 
 #[tokio::test]
