@@ -1,5 +1,9 @@
 //! Writes that were acknowledged and are gone: what a failover may cost.
 
+use std::collections::BTreeMap;
+
+use cloakroom_core::StoreKey;
+
 use crate::history::{Act, Answer, End, Event};
 
 /// The acknowledged writes that a later look proves undone.
@@ -8,9 +12,13 @@ use crate::history::{Act, Answer, End, Event};
 /// effect was under way between it and the look. So it is a lower bound, and exact where few clients share a key.
 #[must_use]
 pub fn lost_writes(events: &[Event]) -> Vec<Event> {
+    let mut keys: BTreeMap<StoreKey, Vec<&Event>> = BTreeMap::new();
+    for event in events {
+        keys.entry(event.key).or_default().push(event);
+    }
     let mut lost = Vec::new();
     for write in events.iter().filter(|event| is_acknowledged(event)) {
-        let same_key = || events.iter().filter(|event| event.key == write.key);
+        let same_key = || keys.get(&write.key).into_iter().flatten().copied();
         let Some(acknowledged) = write.ended else { continue };
         let look = same_key().find(|event| {
             event.invoked > acknowledged

@@ -9,6 +9,7 @@
 )]
 
 mod aborts;
+mod application;
 mod backend;
 mod bench;
 mod connections;
@@ -22,6 +23,7 @@ mod full;
 mod laws;
 mod list;
 mod nonsense;
+mod partition;
 mod planted;
 mod resets;
 mod servers;
