@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// How long after the promotion the first write may take to succeed.
 const BACK: Duration = Duration::from_secs(2);
 /// How long before the loss a write may have been acknowledged that no replica had yet.
-const LAG: Duration = Duration::from_secs(1);
+pub(crate) const LAG: Duration = Duration::from_secs(1);
 
 /// How a primary goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,7 +200,7 @@ async fn failover(what: &str, mut fleet: impl Fleet, parameter: Option<&str>, lo
 }
 
 /// The histories of the keys that were not touched in this time.
-fn outside(events: &[Event], from: Duration, to: Duration) -> Vec<Event> {
+pub(crate) fn outside(events: &[Event], from: Duration, to: Duration) -> Vec<Event> {
     let touches = |event: &&Event| {
         event.act.is_write() && event.invoked.at <= to && event.ended.is_none_or(|ended| ended.at >= from)
     };
