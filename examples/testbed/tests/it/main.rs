@@ -16,7 +16,6 @@ mod faults;
 mod history;
 mod outage;
 mod program;
-mod proxy;
 mod raw_redis;
 #[path = "../../../../crates/cloakroom-faults/tests/it/servers.rs"]
 mod servers;
