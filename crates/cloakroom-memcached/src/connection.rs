@@ -6,7 +6,7 @@
 use std::io;
 
 use memcache::exp::{Error, MetaCommand, MetaCommandResult, MetaResponse, ReturnCode, parse_meta_result};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
 use crate::item_size::LARGEST;
@@ -14,16 +14,18 @@ use crate::item_size::LARGEST;
 /// More than any line of a reply has.
 const LONGEST_LINE: u64 = 4096;
 
-pub(crate) struct Connection(BufReader<TcpStream>);
+pub(crate) struct Connection<S = TcpStream>(BufReader<S>);
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Self(BufReader::new(stream))
-    }
-
     /// Sends a command. After an error, it has not gone out whole.
     pub(crate) async fn send(&mut self, command: &MetaCommand) -> Result<(), Error> {
         Ok(self.0.write_all(&command.encode()?).await?)
+    }
+}
+
+impl<S: AsyncRead + Unpin> Connection<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self(BufReader::new(stream))
     }
 
     /// The next reply, with its value if it has one.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloakroom_core::StoreError;
 use tokio::time::Instant;
 
-use crate::error::{Doubt, Effect, Failure};
+use crate::error::{self, Doubt, Effect, Failure};
 
 /// A verb on its way: one deadline and one doubt for all its requests and tries.
 pub(crate) struct Errand {
@@ -32,6 +32,14 @@ impl Errand {
     pub(crate) fn remember(&mut self, failure: &Failure, effect: Effect) {
         if effect != Effect::Look && matches!(failure, Failure::Lost(_)) {
             self.doubt = Doubt::EarlierTry;
+        }
+    }
+
+    /// What the verb answers when a look at the key ended in this error.
+    pub(crate) fn looked(&self, error: StoreError) -> StoreError {
+        match self.doubt {
+            Doubt::None => error,
+            Doubt::EarlierTry => error::ambiguous().with_source(error),
         }
     }
 

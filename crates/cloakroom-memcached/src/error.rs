@@ -145,6 +145,11 @@ pub(crate) fn corrupt(what: &'static str) -> StoreError {
     failed(StoreErrorKind::Corrupt, Some(Cause::said(what)))
 }
 
+/// What a verb answers when it may have written, and what came back does not tell.
+pub(crate) fn untold(what: &'static str) -> StoreError {
+    failed(StoreErrorKind::Ambiguous, Some(Cause::said(what)))
+}
+
 /// What a verb answers when its outcome cannot be known: an earlier try may have taken effect, and
 /// somebody else's record is there now.
 pub(crate) fn ambiguous() -> StoreError {

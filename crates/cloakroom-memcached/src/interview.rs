@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
 use crate::error::{Cause, Failure, NO_CAS};
@@ -23,6 +23,11 @@ pub(crate) struct Told {
 pub(crate) async fn interview(mut stream: TcpStream) -> Result<Told, Failure> {
     // The key is nobody's: those of records hold a colon.
     stream.write_all(b"mg cloakroom O1\r\nstats settings\r\nstats\r\n").await.map_err(lost)?;
+    hear(stream).await
+}
+
+/// What the server says to that.
+pub(crate) async fn hear(stream: impl AsyncRead + Send + Unpin) -> Result<Told, Failure> {
     let mut lines = Lines(BufReader::new(stream.take(LONGEST)));
     match lines.next().await? {
         line if line == "EN O1" || line == "HD O1" => {}
@@ -49,9 +54,9 @@ pub(crate) async fn interview(mut stream: TcpStream) -> Result<Told, Failure> {
     }
 }
 
-struct Lines(BufReader<tokio::io::Take<TcpStream>>);
+struct Lines<S>(BufReader<tokio::io::Take<S>>);
 
-impl Lines {
+impl<S: AsyncRead + Send + Unpin> Lines<S> {
     async fn next(&mut self) -> Result<String, Failure> {
         let mut line = Vec::new();
         self.0.read_until(b'\n', &mut line).await.map_err(lost)?;

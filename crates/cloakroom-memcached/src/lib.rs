@@ -7,6 +7,9 @@ mod connection;
 mod errand;
 mod error;
 mod facts;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod home;
 mod interview;
 mod item_size;

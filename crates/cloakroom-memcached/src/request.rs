@@ -164,7 +164,7 @@ impl Reply {
                 ReturnCode::Hd => Ok(Written::Stored(reply.cas)),
                 ReturnCode::Ns | ReturnCode::Ex => Ok(Written::Exists),
                 ReturnCode::Nf => Ok(Written::Absent),
-                _ => Err(error::corrupt("the reply to ms says nothing of what was stored")),
+                _ => Err(error::untold("the reply to ms says nothing of what was stored")),
             },
         }
     }
@@ -174,7 +174,7 @@ impl Reply {
         match self {
             Self::Meta(reply) if reply.rc == ReturnCode::Hd => Ok(true),
             Self::Meta(reply) if reply.rc == ReturnCode::Nf => Ok(false),
-            _ => Err(error::corrupt("the reply to md says nothing of what was deleted")),
+            _ => Err(error::untold("the reply to md says nothing of what was deleted")),
         }
     }
 }

@@ -180,7 +180,8 @@ struct Verb<'a> {
 
 impl Verb<'_> {
     async fn look(&mut self) -> Result<Option<Found>, StoreError> {
-        self.node.ask(Request::look(&self.name)?, &mut self.errand).await?.found()
+        let reply = self.node.ask(Request::look(&self.name)?, &mut self.errand).await?;
+        reply.found().map_err(|error| self.errand.looked(error))
     }
 
     async fn add(&mut self, item: &Item, facts: &mut Facts) -> Result<Written, StoreError> {

@@ -57,9 +57,15 @@ pub(crate) fn parse(text: &str) -> Result<Target, Error> {
         max_item_size: ItemSize::default(),
     };
     // Percent-encoded, not as a form is: a `+` is a plus.
+    let mut seen = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        target.set(&decoded(name)?, &decoded(value)?)?;
+        let name = decoded(name)?;
+        target.set(&name, &decoded(value)?)?;
+        if seen.contains(&name) {
+            return Err(misconfigured("the Memcached URL has a parameter twice: leave one of them out"));
+        }
+        seen.push(name);
     }
     Ok(target)
 }

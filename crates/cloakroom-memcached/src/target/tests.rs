@@ -81,6 +81,8 @@ fn wrong_urls_say_what_to_do_and_nothing_else() {
         ("memcache://h?max_connections=many", "no number"),
         ("memcache://h?max_item_size=1g", "`512k`, `1m`"),
         ("memcache://h?max_item_size=1k", "between 2k and 128m"),
+        ("memcache://h?prefix=a&prefix=b", "a parameter twice"),
+        ("memcache://h?prefix=a&timeout=1s&pr%65fix=a", "a parameter twice"),
     ] {
         let Err(error) = parse(url) else { panic!("{url} is accepted") };
         assert_eq!(error.kind(), ErrorKind::Misconfigured, "{url}");

@@ -60,12 +60,19 @@ async fn error_lines_become_errors_of_every_verb() {
 }
 
 #[tokio::test]
-async fn replies_of_another_kind_are_corrupt() {
+async fn replies_of_another_kind_are_corrupt_or_leave_a_write_in_doubt() {
     for reply in ["MN", "ME", "NS", "HD"] {
         let fake = Fake::start(move |heard| heard.answer(reply)).await;
         for (verb, found) in every_verb(&fake).await {
-            let good = reply == "HD" && matches!(verb, "create" | "delete");
-            assert_eq!(found, (!good).then_some(StoreErrorKind::Corrupt), "{verb}: {reply}");
+            let wanted = match (verb, reply) {
+                ("create" | "delete", "HD") => None,
+                // These looked at the key, and wrote nothing.
+                ("load" | "touch", _) | ("create" | "replace", "NS") | ("replace", "HD") => {
+                    Some(StoreErrorKind::Corrupt)
+                }
+                _ => Some(StoreErrorKind::Ambiguous),
+            };
+            assert_eq!(found, wanted, "{verb}: {reply}");
         }
     }
     // A value without the number or the ticks that were asked for.
@@ -77,6 +84,45 @@ async fn replies_of_another_kind_are_corrupt() {
         .await;
         let error = fake.store().load(&sample::key(), Freshness::Latest).await.expect_err("half a reply");
         assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{flags}");
+    }
+}
+
+/// The write may have taken effect, whatever the reply was to say.
+#[tokio::test]
+async fn nonsense_about_a_write_leaves_it_in_doubt() {
+    let (key, record, version) = (sample::key(), sample::record(), sample::version());
+    for reply in ["MN", "ME k", "EN", "VA 2 c5 t5"] {
+        let fake = Fake::start(move |heard| match (heard.name(), reply.starts_with("VA")) {
+            ("mg", _) => Act::Reply(heard.value(&value(version, b"payload"), version.get(), 3)),
+            (_, false) => heard.answer(reply),
+            (_, true) => Act::Reply([heard.line(reply).as_slice(), b"ab\r\n"].concat()),
+        })
+        .await;
+        let store = fake.store();
+        for (verb, error) in [
+            ("create", store.create(&key, &record).await.err()),
+            ("replace", store.replace(&key, version, &record).await.err()),
+            ("touch", store.touch(&key, version, MINUTE).await.err()),
+            ("delete", store.delete(&key).await.err()),
+        ] {
+            let error = error.expect("nonsense");
+            assert_eq!(error.kind(), StoreErrorKind::Ambiguous, "{verb}: {reply}");
+            assert!(error.is_ambiguous());
+        }
+        assert!(store.load(&key, Freshness::Latest).await.is_ok());
+    }
+    // The reply to a write is lost, and the look that is to tell what became of it ends in nonsense.
+    for nonsense in ["MN", "HD", "VA 2 t5"] {
+        let fake = forgetful(&["ms"], move |heard| match (heard.name(), nonsense.starts_with("VA")) {
+            ("ms", _) => heard.answer("EX c0"),
+            (_, false) => heard.answer(nonsense),
+            (_, true) => Act::Reply([heard.line(nonsense).as_slice(), b"ab\r\n"].concat()),
+        })
+        .await;
+        let error = fake.store().replace(&key, version, &record).await.expect_err("nonsense");
+        assert_eq!(error.kind(), StoreErrorKind::Ambiguous, "{nonsense}");
+        let error = fake.store().load(&key, Freshness::Latest).await.expect_err("nonsense");
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{nonsense}");
     }
 }
 

@@ -240,5 +240,5 @@ async fn server_that_may_not_evict_is_full() {
     let error = store.replace(key, record.version, &next).await.expect_err("no room");
     assert_eq!(error.kind(), StoreErrorKind::Full);
     let left = store.load(key, Freshness::Latest).await.expect("an answer");
-    println!("the session that was to be replaced is {}", if left.is_some() { "there" } else { "gone" });
+    assert_eq!(left, None, "the docs of `Full` say that it is gone");
 }
