@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -11,10 +10,9 @@ use cloakroom::{
     Version, async_trait,
 };
 use cloakroom_conformance::stories::tell;
+use cloakroom_testkit::{Network, Proxy, Seen};
 use tokio::task::yield_now;
 use xtask::server::{Persistence, RedisServer};
-
-use crate::proxy::{Gate, Proxy, Seen};
 
 /// How many verbs are dropped, unless `CLOAKROOM_CANCELLATIONS` says otherwise; fewer of databases, which take longer.
 const CANCELLATIONS: usize = 10_000;
@@ -173,8 +171,8 @@ async fn work<S: Store>(
     cancellations: usize,
     wrap: impl FnOnce(Arc<dyn Store>) -> S,
 ) -> Report {
-    let proxy = Proxy::before(way.server).await;
-    let store = wrap(way.open(proxy.address, number).await);
+    let proxy = Proxy::before(way.server).await.expect("a proxy");
+    let store = wrap(way.open(proxy.address(), number).await);
     let mut worker = Worker {
         store,
         proxy,
@@ -228,8 +226,8 @@ impl<S: Store> Worker<S> {
         };
         match how {
             How::Polls(_) => {}
-            How::Asked => self.proxy.set(Gate::Until(answered)),
-            How::Partly(bytes) => self.proxy.set(Gate::Until(answered + bytes)),
+            How::Asked => self.proxy.set(Network::HoldAfter(0)),
+            How::Partly(bytes) => self.proxy.set(Network::HoldAfter(bytes)),
         }
         let key = self.some_key();
         let verb = self.roll(5);
@@ -260,9 +258,9 @@ impl<S: Store> Worker<S> {
                             yield_now().await;
                         }
                     }
-                    How::Asked => proxy.until(|seen| seen.asked.load(Ordering::SeqCst) > asked).await,
+                    How::Asked => proxy.until(|seen| seen.asked() > asked).await,
                     How::Partly(bytes) => {
-                        proxy.until(|seen| seen.answered.load(Ordering::SeqCst) >= answered + bytes).await;
+                        proxy.until(|seen| seen.answered() >= answered + bytes).await;
                     }
                 }
             };
@@ -272,7 +270,7 @@ impl<S: Store> Worker<S> {
                 () = moment => true,
             }
         };
-        let (asked_now, answered_now) = progress(&self.proxy.seen);
+        let (asked_now, answered_now) = progress(self.proxy.seen());
         let whole = matches!(how, How::Polls(_)) && answered_now > answered;
         let place = match () {
             () if asked_now == asked => &mut self.report.before_the_send,
@@ -281,19 +279,19 @@ impl<S: Store> Worker<S> {
             () => &mut self.report.in_the_middle_of_the_reply,
         };
         *place += usize::from(dropped);
-        self.proxy.set(Gate::Open);
+        self.proxy.set(Network::Pass);
         dropped
     }
 
     /// What has passed by the time that nothing is under way any more.
     async fn silence(&self) -> (u64, u64) {
-        let mut before = progress(&self.proxy.seen);
+        let mut before = progress(self.proxy.seen());
         if matches!(self.quiet, Quiet::AtOnce) {
             return before;
         }
         loop {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            let now = progress(&self.proxy.seen);
+            let now = progress(self.proxy.seen());
             if now == before {
                 return now;
             }
@@ -387,7 +385,7 @@ impl Report {
 }
 
 fn progress(seen: &Seen) -> (u64, u64) {
-    (seen.asked.load(Ordering::SeqCst), seen.answered.load(Ordering::SeqCst))
+    (seen.asked(), seen.answered())
 }
 
 fn name(worker: u8, key: u8) -> StoreKey {
