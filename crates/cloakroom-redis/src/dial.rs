@@ -11,13 +11,16 @@ use tokio::time::timeout;
 
 use crate::error::Failure;
 use crate::place::Place;
+use crate::role::Role;
 use crate::sentinel::Sentinels;
 
 /// What a link dials.
 #[derive(Clone)]
 pub(crate) enum Dialler {
-    /// Always the same server.
+    /// Always the same server, whatever it is.
     Server(Arc<Client>),
+    /// Whoever is at the one place, which has to be a primary.
+    Lone { client: Arc<Client>, role: Role },
     /// Always the same sentinel, which also says by itself when there is another primary.
     Sentinel { client: Arc<Client>, heard: Arc<Notify> },
     /// The server that the sentinels call the primary.
@@ -29,7 +32,16 @@ impl Dialler {
     pub(crate) fn listener(&self) -> Option<Arc<Notify>> {
         match self {
             Self::Sentinel { heard, .. } => Some(Arc::clone(heard)),
-            Self::Server(_) | Self::Primary(_) => None,
+            Self::Server(_) | Self::Lone { .. } | Self::Primary(_) => None,
+        }
+    }
+
+    /// Whether the server that was dialled is known to have been a primary.
+    pub(crate) fn dialled_a_primary(&self) -> bool {
+        match self {
+            Self::Lone { role, .. } => role.was_primary(),
+            Self::Primary(_) => true,
+            Self::Server(_) | Self::Sentinel { .. } => false,
         }
     }
 
@@ -40,6 +52,11 @@ impl Dialler {
     ) -> Result<(MultiplexedConnection, Standing), Failure> {
         match self {
             Self::Server(client) => Ok((reach(client, config).await?, Standing::Always)),
+            Self::Lone { client, role } => {
+                let mut connection = reach(client, config).await?;
+                role.ask(&mut connection, connect_timeout).await?;
+                Ok((connection, Standing::Always))
+            }
             Self::Sentinel { client, .. } => {
                 let mut connection = reach(client, config).await?;
                 let listen = timeout(connect_timeout, connection.subscribe(SWITCH));

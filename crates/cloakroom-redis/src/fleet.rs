@@ -12,6 +12,7 @@ use crate::greeting::Greeting;
 use crate::home::Home;
 use crate::node::Node;
 use crate::request::{Replies, Request};
+use crate::role::Role;
 use crate::sentinel::Sentinels;
 use crate::target::Servers;
 
@@ -34,7 +35,9 @@ impl Fleet {
     ) -> Result<Self, Error> {
         let home = Home::here();
         let dialler = match servers {
-            Servers::Single(place) => Dialler::Server(Arc::new(greeting.client(&place)?)),
+            Servers::Single(place) => {
+                Dialler::Lone { client: Arc::new(greeting.client(&place)?), role: Role::default() }
+            }
             Servers::Sentinel { sentinels: places, service } => {
                 let home = home.clone();
                 let found = Sentinels::new(service, places, sentinels, greeting, home, connect_timeout)?;

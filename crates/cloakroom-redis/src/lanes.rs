@@ -45,6 +45,11 @@ impl Lanes {
         outcome
     }
 
+    /// Uses none of the connections again that are not in use now.
+    pub(crate) fn hang_up(&self) {
+        self.free().iter().for_each(Link::hang_up);
+    }
+
     fn free(&self) -> MutexGuard<'_, VecDeque<Link>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -18,6 +18,7 @@ mod place;
 mod prefix;
 mod quorum;
 mod request;
+mod role;
 mod script;
 mod sentinel;
 mod store;

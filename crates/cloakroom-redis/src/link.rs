@@ -122,6 +122,14 @@ impl Link {
         }
     }
 
+    /// Lets the next request dial anew. Requests that still wait keep their connection until they end.
+    pub(crate) fn hang_up(&self) {
+        let mut slot = self.0.slot();
+        if let Slot::Ready(line) = &*slot {
+            *slot = Slot::GivenUp { made: line.made };
+        }
+    }
+
     /// The connection: the one there is, or the next one.
     async fn line(&self, deadline: Instant) -> Result<Arc<Line>, Setback> {
         let (mut dialling, mine) = match self.0.wanted() {

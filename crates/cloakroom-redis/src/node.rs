@@ -13,12 +13,14 @@ use crate::home::Home;
 use crate::lanes::Lanes;
 use crate::link::{Link, Setback};
 use crate::request::{Asking, Replies, Request};
+use crate::role::replaced;
 
 /// One server: a connection that all verbs share, and some for writes that wait. A clone is the same server.
 #[derive(Clone)]
 pub(crate) struct Node(Arc<Inner>);
 
 struct Inner {
+    dialler: Dialler,
     shared: Link,
     lanes: Lanes,
 }
@@ -26,7 +28,7 @@ struct Inner {
 impl Node {
     pub(crate) fn new(dialler: &Dialler, home: &Home, connect_timeout: Duration) -> Self {
         let link = || Link::new(dialler.clone(), home.clone(), connect_timeout);
-        Self(Arc::new(Inner { shared: link(), lanes: Lanes::new(link) }))
+        Self(Arc::new(Inner { dialler: dialler.clone(), shared: link(), lanes: Lanes::new(link) }))
     }
 
     /// Sends the request, once.
@@ -48,15 +50,26 @@ impl Node {
     /// Sends the request, and once more when the connection broke, or when another connection may do better.
     pub(crate) async fn ask(&self, request: &Request, errand: &mut Errand) -> Result<Replies, StoreError> {
         match self.attempt(request, Asking::No, errand.deadline()).await {
-            Ok(replies) if replies.are_turned_away() => {}
+            Ok(replies) if replies.are_turned_away() => self.hang_up(),
             Ok(replies) => return Ok(replies),
             Err(Setback::Again(failure)) => errand.remember(&failure),
             Err(Setback::Final(failure)) => return Err(errand.failed(failure)),
         }
         match self.attempt(request, Asking::No, errand.deadline()).await {
+            // Others met the new one, and we another connection to the old one.
+            Ok(replies) if replies.are_read_only() && self.0.dialler.dialled_a_primary() => {
+                self.hang_up();
+                Err(errand.failed(replaced()))
+            }
             Ok(replies) => Ok(replies),
             Err(Setback::Again(failure) | Setback::Final(failure)) => Err(errand.failed(failure)),
         }
+    }
+
+    /// Dials anew for everything that comes: one connection was turned away, and the others lead there too.
+    fn hang_up(&self) {
+        self.0.shared.hang_up();
+        self.0.lanes.hang_up();
     }
 }
 

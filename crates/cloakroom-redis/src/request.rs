@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use redis::{Cmd, Pipeline, Value};
+use redis::{Cmd, Pipeline, ServerErrorKind, Value};
 
 use crate::error::turned_away;
 use crate::quorum::Quorum;
@@ -86,6 +86,13 @@ impl Replies {
     /// Whether another connection may do better.
     pub(crate) fn are_turned_away(&self) -> bool {
         self.values.iter().any(is_turned_away)
+    }
+
+    /// Whether the server takes no writes.
+    pub(crate) fn are_read_only(&self) -> bool {
+        self.values.iter().any(|reply| {
+            matches!(reply, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::ReadOnly))
+        })
     }
 }
 

@@ -36,7 +36,7 @@ async fn error_replies_become_errors_of_every_verb() {
         ("-NOREPLICAS Not enough good replicas to write.", Unavailable),
         ("-MISCONF Redis is configured to save RDB snapshots", Unavailable),
         ("-OOM command not allowed when used memory > 'maxmemory'.", Full),
-        ("-READONLY You can't write against a read only replica.", Misconfigured),
+        ("-READONLY You can't write against a read only replica.", Unavailable),
         ("-NOAUTH Authentication required.", Misconfigured),
         ("-WRONGPASS invalid username-password pair", Misconfigured),
         ("-NOPERM this user has no permissions to run the command", Misconfigured),
@@ -178,6 +178,7 @@ async fn second_try_that_fails_leaves_a_write_in_doubt() {
     // The second connection is refused at the greeting: still, the first try may have gone through.
     let fake = Fake::start_rude(|heard| match (heard.connection, heard.name()) {
         (0, "HELLO") => say("%1\r\n+server\r\n+redis"),
+        (0, "INFO") => say("-NOPERM no right"),
         (0, _) => Act::Reset(Vec::new()),
         _ => say("-ERR max number of clients reached"),
     })

@@ -55,13 +55,14 @@ pub(crate) struct Fake {
 }
 
 impl Fake {
-    /// Greets as Redis does; `script` has the say in everything after.
+    /// Greets as a primary does; `script` has the say in everything after.
     pub(crate) async fn start<F>(script: F) -> Self
     where
         F: Fn(&Heard<'_>) -> Act + Send + Sync + 'static,
     {
         Self::start_rude(move |heard| match heard.name() {
             "HELLO" => say("%1\r\n+server\r\n+redis"),
+            "INFO" if heard.words[1] == b"replication" => Act::Reply(bulk(b"role:master\r\n")),
             _ => script(heard),
         })
         .await

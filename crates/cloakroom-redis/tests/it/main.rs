@@ -24,6 +24,7 @@ mod outage;
 mod redirect;
 mod replicas;
 mod rights;
+mod role;
 mod shared;
 mod start;
 mod tls;

@@ -116,26 +116,6 @@ async fn full_server_refuses_writes_and_still_reads() {
 
 #[tokio::test]
 #[ignore = "needs redis: run `cargo xtask test`"]
-async fn replica_refuses_writes_as_a_wrong_configuration() {
-    let server = RedisServer::start().expect("a server");
-    let store = RedisStore::connect(&server.url()).await.expect("a server");
-    let (key, record) = (sample::key(), sample::record());
-    assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
-    assert_eq!(server.cli(&["REPLICAOF", "127.0.0.1", "1"]).expect("REPLICAOF"), "OK");
-    let error = store.create(&sample::key(), &record).await.expect_err("a replica");
-    assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
-    let error = store.replace(&key, record.version, &sample::record()).await.expect_err("a replica");
-    assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
-    let error = store.touch(&key, record.version, MINUTE * 2).await.expect_err("a replica");
-    assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
-    let error = store.delete(&key).await.expect_err("a replica");
-    assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
-    assert_eq!(server.cli(&["REPLICAOF", "NO", "ONE"]).expect("REPLICAOF"), "OK");
-    assert_eq!(store.delete(&key).await.expect("an answer"), Deleted::Deleted);
-}
-
-#[tokio::test]
-#[ignore = "needs redis: run `cargo xtask test`"]
 async fn node_of_a_cluster_is_a_wrong_configuration() {
     let cluster = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
     let server = RedisServer::builder().with_arguments(cluster).start().expect("a server");
