@@ -28,7 +28,6 @@ mod sentinel;
 mod template;
 
 pub use self::cluster::{ClusterFleet, ClusterFleetBuilder};
-pub use self::descriptors::limit_descriptors;
 pub use self::disk::SmallDisk;
 pub use self::mariadb::{MariadbServer, MariadbServerBuilder};
 pub use self::memcached::{MemcachedServer, MemcachedServerBuilder};

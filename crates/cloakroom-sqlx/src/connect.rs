@@ -150,7 +150,8 @@ impl<D: Dialect> SqlStoreBuilder<D> {
     /// As [`SqlStore::connect`].
     pub async fn connect(self) -> Result<SqlStore<D>, Error> {
         let (store, settings) = self.open()?;
-        let table = settle(store.inner(), &settings).await?;
+        // Boxed: it lies so deep that the compiler would ask the caller's crate for a higher `recursion_limit`.
+        let table = Box::pin(settle(store.inner(), &settings)).await?;
         sweep::start(&store, settings.sweep);
         tracing::info!(
             target: "cloakroom::sqlx",
@@ -293,7 +294,7 @@ where
     Q::Answer: 'static,
 {
     let (effect, deadline, asked) = (errand.effect(), errand.deadline(), Arc::clone(inner));
-    let work = async move { asked.link.ask(&question, &mut errand).await };
+    let work = Box::pin(async move { asked.link.ask(&question, &mut errand).await });
     inner.link.detached(effect, deadline, work).await
 }
 

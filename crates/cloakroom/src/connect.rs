@@ -46,11 +46,13 @@ pub async fn connect(url: &str) -> Result<Backend> {
     match Scheme::of(url)? {
         Scheme::Memory => memory(url),
         Scheme::Cookie => cookie(url),
-        Scheme::Sqlite => sqlite(url).await,
-        Scheme::Postgres => postgres(url).await,
-        Scheme::Mysql => mysql(url).await,
-        Scheme::Redis => redis(url).await,
-        Scheme::Memcached => memcached(url).await,
+        // Boxed: the futures of client libraries lie so deep in one another that the compiler would ask the crates that
+        // call this for a higher `recursion_limit`.
+        Scheme::Sqlite => Box::pin(sqlite(url)).await,
+        Scheme::Postgres => Box::pin(postgres(url)).await,
+        Scheme::Mysql => Box::pin(mysql(url)).await,
+        Scheme::Redis => Box::pin(redis(url)).await,
+        Scheme::Memcached => Box::pin(memcached(url)).await,
     }
 }
 

@@ -8,9 +8,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use super::account::Account;
 use super::port::on_free_ports;
 use super::template::Template;
-use super::{PrivateDirectory, Process, TestAuthority, client};
+use super::{PrivateDirectory, Process, TestAuthority, client, descriptors};
 use crate::install::Program;
 use crate::{Error, Result};
 
@@ -235,6 +236,17 @@ impl MariadbServer {
     /// The process is gone.
     pub fn cont(&self) -> Result<()> {
         self.process.cont()
+    }
+
+    /// Lets the process that takes connections have so many file descriptors; none: as many as before.
+    ///
+    /// What it has open stays open. With 3 it can open nothing more, and takes no connection.
+    ///
+    /// # Errors
+    ///
+    /// `prlimit` is missing, or the server is gone.
+    pub fn limit_descriptors(&self, most: Option<u64>) -> Result<()> {
+        descriptors::limit(Account::Own, self.process.pid(), most, self.directory.path())
     }
 
     /// Starts the server again on the same port, socket and data, and waits until it answers. A process that

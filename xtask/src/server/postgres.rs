@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use super::account::Account;
 use super::port::on_free_ports;
 use super::template::Template;
-use super::{PrivateDirectory, Process, TestAuthority, client};
+use super::{PrivateDirectory, Process, TestAuthority, client, descriptors};
 use crate::Result;
 use crate::install::Program;
 
@@ -254,6 +254,17 @@ impl PostgresServer {
     /// The server is gone.
     pub fn cont(&self) -> Result<()> {
         self.process.cont_family()
+    }
+
+    /// Lets the process that takes connections have so many file descriptors; none: as many as before.
+    ///
+    /// What it has open stays open. With 3 it can open nothing more, and takes no connection.
+    ///
+    /// # Errors
+    ///
+    /// `prlimit` is missing, or the server is gone.
+    pub fn limit_descriptors(&self, most: Option<u64>) -> Result<()> {
+        descriptors::limit(self.setup.account, self.process.pid(), most, self.directory.path())
     }
 
     /// Starts the server again on the same port and data, and waits until it is ready. A server that still runs is

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use cloakroom::{Freshness, Store as _};
 use cloakroom_faults::{
-    Clients, Figures, History, Moment, Proxy, Recorded, Rules, Verdict, Workload, check, fresh_key,
+    Clients, Event, Figures, History, Moment, Proxy, Recorded, Rules, Verdict, Workload, check, fresh_key,
 };
+use cloakroom_testkit::Lateness;
 use tokio::time::{sleep, timeout};
 
 use crate::backend::connect;
@@ -44,12 +45,21 @@ pub(crate) struct Bench {
     pub(crate) server: Box<dyn Server>,
     pub(crate) history: History,
     pub(crate) deadline: Duration,
+    /// What the machine is late by is not the store's fault.
+    lateness: Lateness,
+    /// The beginning of the history.
+    origin: Instant,
 }
 
 impl Bench {
     pub(crate) fn new(backend: Backend, deadline: Duration) -> Self {
-        let server = tokio::task::block_in_place(backend.start);
-        Self { backend, server, history: History::new(), deadline }
+        Self::over(backend, tokio::task::block_in_place(backend.start), deadline)
+    }
+
+    /// The same with a server that is there.
+    pub(crate) fn over(backend: Backend, server: Box<dyn Server>, deadline: Duration) -> Self {
+        let (lateness, origin) = (Lateness::watch(), Instant::now());
+        Self { backend, server, history: History::new(), deadline, lateness, origin }
     }
 
     /// Two nodes at the server itself.
@@ -75,10 +85,12 @@ impl Bench {
 
     /// Waits for a moment in which calls are under way: in it something will strike.
     pub(crate) async fn busy_moment(&self) -> Moment {
-        while self.history.under_way() == 0 {
-            tokio::task::yield_now().await;
+        loop {
+            match self.history.busy() {
+                Some(moment) => return moment,
+                None => tokio::task::yield_now().await,
+            }
         }
-        self.history.now()
     }
 
     /// Does something to the server that takes a while.
@@ -88,7 +100,24 @@ impl Bench {
         moment
     }
 
-    /// Ends the clients, prints what happened, and wants a clean history.
+    /// How long the machine held up everything in this part of the history.
+    pub(crate) fn late(&self, from: Duration, to: Duration) -> Duration {
+        self.lateness.between(self.origin + from, self.origin + to)
+    }
+
+    /// The history so far, without what the machine was late by when a call missed its deadline.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        let mut events = self.history.events();
+        for event in &mut events {
+            if let Some(ended) = event.ended {
+                let late = self.late(ended.at.saturating_sub(event.overrun), ended.at);
+                event.overrun = event.overrun.saturating_sub(late);
+            }
+        }
+        events
+    }
+
+    /// Ends the clients, prints what happened, and wants a clean history and a quick recovery.
     pub(crate) async fn close(
         &self,
         what: &str,
@@ -98,12 +127,19 @@ impl Bench {
     ) -> Figures {
         let store = self.node(&self.server.url()).await;
         clients.end(&store).await.expect("no client panicked");
-        let events = self.history.events();
+        let events = self.events();
         let figures = Figures::of(&events, struck, over);
         let verdict = check(&events, &rules);
+        let recovery = figures.recovery.expect("no call succeeds after the return");
+        let late = self.late(over.at, over.at + recovery);
         println!("{}, {what}: {figures}\n  history: {verdict}", self.backend.name);
+        println!(
+            "  the machine was late by {:.1?} at worst, and by {late:.1?} while it recovered",
+            self.lateness.worst()
+        );
         wants_clean(&verdict);
         doctor::objects(&events, &rules);
+        assert!(recovery <= RECOVERY + late, "{recovery:?}");
         figures
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::bench::{Bench, Effort, RECOVERY, until_it_works, workload};
+use crate::bench::{Bench, Effort, until_it_works, workload};
 use crate::servers::Backend;
 
 /// The default deadline.
@@ -26,6 +26,5 @@ pub(crate) async fn server_crashes_under_load(backend: Backend, effort: Effort) 
         let rules = backend.rules_in_a_crash();
         let figures = bench.close("kill -9 and restart", rules, clients, [struck, over]).await;
         assert!(figures.in_flight > 0, "nothing was under way");
-        assert!(figures.recovery.is_some_and(|time| time <= RECOVERY), "{:?}", figures.recovery);
     }
 }

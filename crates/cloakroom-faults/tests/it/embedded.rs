@@ -15,17 +15,17 @@ use crate::doctor;
 const DEADLINE: Duration = Duration::from_secs(2);
 
 /// A file that goes with this value.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let name = fresh_key().expect("randomness").public_handle().as_str().replace(['-', '_'], "x");
         let directory = std::env::temp_dir().join(format!("cloakroom-faults-{name}"));
         std::fs::create_dir(&directory).expect("a directory");
         Self(directory)
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("sqlite:{}", self.0.join("sessions.db").display())
     }
 }

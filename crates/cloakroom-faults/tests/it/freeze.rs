@@ -6,7 +6,7 @@ use cloakroom::{Freshness, Store as _};
 use cloakroom_faults::fresh_key;
 use tokio::time::sleep;
 
-use crate::bench::{Bench, DEADLINE, Effort, RECOVERY, until_it_works, workload};
+use crate::bench::{Bench, DEADLINE, Effort, until_it_works, workload};
 use crate::servers::Backend;
 
 pub(crate) async fn server_freezes_under_load(backend: Backend, effort: Effort) {
@@ -26,7 +26,6 @@ pub(crate) async fn server_freezes_under_load(backend: Backend, effort: Effort) 
         let what = format!("frozen for {frozen} ms, deadline {DEADLINE:?}");
         let figures = bench.close(&what, backend.rules(), clients, [struck, over]).await;
         assert!(figures.in_flight > 0, "nothing was under way");
-        assert!(figures.recovery.is_some_and(|time| time <= RECOVERY), "{:?}", figures.recovery);
     }
 }
 
@@ -55,7 +54,7 @@ pub(crate) async fn crowd_waits_for_a_frozen_server(backend: Backend, effort: Ef
     bench.harm(|server| server.cont());
     let recovery = until_it_works(&node).await;
     let afterwards = count((0..crowd).map(|_| call()).collect()).await;
-    let overrun = bench.history.events().iter().map(|event| event.overrun).max().unwrap_or_default();
+    let overrun = bench.events().iter().map(|event| event.overrun).max().unwrap_or_default();
     println!(
         "{}, a crowd of {crowd}: {healthy} answered; while the server was frozen {frozen}, all ended in {took:.1?}, \
          {overrun:.1?} past the deadline; the first answer {recovery:.1?} after it went on, {afterwards} answered in all",

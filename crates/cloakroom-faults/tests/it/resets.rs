@@ -127,7 +127,7 @@ pub(crate) async fn every_connection_is_reset_in_the_middle(backend: Backend, ef
 }
 
 fn close(bench: &Bench) {
-    let (events, rules) = (bench.history.events(), bench.backend.rules());
+    let (events, rules) = (bench.events(), bench.backend.rules());
     let verdict = check(&events, &rules);
     println!("  history: {verdict}");
     wants_clean(&verdict);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloakroom_faults::Network;
 use tokio::time::sleep;
 
-use crate::bench::{Bench, DEADLINE, Effort, RECOVERY, until_it_works, workload};
+use crate::bench::{Bench, DEADLINE, Effort, until_it_works, workload};
 use crate::servers::Backend;
 
 pub(crate) async fn network_is_slow_silent_and_gone(backend: Backend, effort: Effort) {
@@ -33,7 +33,6 @@ pub(crate) async fn network_is_slow_silent_and_gone(backend: Backend, effort: Ef
             until_it_works(&nodes[1]).await;
             let figures = bench.close(what, backend.rules(), clients, [struck, over]).await;
             assert!(figures.in_flight > 0, "nothing was under way");
-            assert!(figures.recovery.is_some_and(|time| time <= RECOVERY), "{:?}", figures.recovery);
         }
     }
 }
