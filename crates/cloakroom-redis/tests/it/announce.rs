@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use cloakroom_core::{Deleted, ErrorKind, Replaced, Store as _, StoreErrorKind};
 use cloakroom_redis::RedisStore;
 
+use crate::clock::Clock;
 use crate::fake::{Act, Fake, Heard, bulk, say};
 use crate::sample;
 
@@ -105,12 +106,12 @@ async fn sentinel_that_speaks_up_is_heard() {
         let text = |text: &str| String::from_utf8(bulk(text.as_bytes())).expect("text");
         let words = [text("message"), text("+switch-master"), text("main 127.0.0.1 1 127.0.0.1 2")];
         two.push(format!(">3\r\n{}", words.concat()).as_bytes());
-        let start = Instant::now();
+        let clock = Clock::start();
         while store.delete(&sample::key()).await.expect("an answer") != answer {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        println!("moved after {:?}", start.elapsed());
-        assert!(start.elapsed() < Duration::from_millis(300), "{:?}", start.elapsed());
+        println!("moved after {clock:?}");
+        assert!(clock.elapsed() < Duration::from_millis(300), "{clock:?}");
     }
 }
 
@@ -205,10 +206,10 @@ async fn server_that_stays_a_replica_is_unavailable() {
     .await;
     let sentinel = sentinel(&said).await;
     said.say(server.port(), 1);
-    let start = Instant::now();
+    let clock = Clock::start();
     let error = store(&[&sentinel]).delete(&sample::key()).await.expect_err("no primary");
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    assert!(start.elapsed() < Duration::from_millis(1300), "{:?}", start.elapsed());
+    assert!(clock.elapsed() < Duration::from_millis(1300), "{clock:?}");
 }
 
 #[tokio::test]
@@ -221,9 +222,9 @@ async fn sentinels_may_be_dead() {
     let silent = Fake::start_rude(|_| Act::Silence).await;
     let url = url(&[&gone, &silent, &alive]);
     drop(gone);
-    let start = Instant::now();
+    let clock = Clock::start();
     RedisStore::connect(&url).await.expect("a primary");
-    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
+    assert!(clock.elapsed() < Duration::from_millis(900), "{clock:?}");
 }
 
 #[tokio::test]
@@ -236,21 +237,21 @@ async fn sentinels_that_are_gone_leave_the_primary_in_use() {
     assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
     drop(sentinel);
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    let start = Instant::now();
+    let clock = Clock::start();
     assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
-    assert!(start.elapsed() < Duration::from_millis(100), "{:?}", start.elapsed());
+    assert!(clock.elapsed() < Duration::from_millis(100), "{clock:?}");
     // With the primary, there is nobody left.
     drop(server);
-    let start = Instant::now();
+    let clock = Clock::start();
     while store.delete(&sample::key()).await.is_ok() {
         // It hangs up when it comes to it.
-        assert!(start.elapsed() < Duration::from_secs(1));
+        assert!(clock.elapsed() < Duration::from_secs(1));
     }
     for _ in 0..3 {
         let error = store.delete(&sample::key()).await.expect_err("nobody");
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     }
-    assert!(start.elapsed() < Duration::from_millis(600), "{:?}", start.elapsed());
+    assert!(clock.elapsed() < Duration::from_millis(600), "{clock:?}");
 }
 
 #[tokio::test]

@@ -68,7 +68,8 @@ async fn sentinel(end: End, wait: u8) -> Report {
     // It takes itself for the primary until it is told.
     block_in_place(|| fleet.wait_until_converged()).expect("a fleet that agrees");
     a_while().await;
-    let report = Report::of(load.end().await.values(), promoted);
+    let lateness = load.lateness();
+    let report = Report::of(load.end().await.values(), promoted, &lateness);
     // On a busy machine sentinels may hold a primary for dead that is not, and replace it too.
     let told = fleet.sentinels()[0].cli(&["SENTINEL", "MASTER", "main"]).expect("an answer");
     let failovers = told.lines().skip_while(|line| *line != "config-epoch").nth(1).unwrap_or_default();
@@ -108,7 +109,8 @@ async fn sentinels_replace_a_primary_on_request() {
     let promoted = Instant::now();
     block_in_place(|| fleet.wait_until_converged()).expect("a fleet that agrees");
     a_while().await;
-    let report = Report::of(load.end().await.values(), promoted);
+    let lateness = load.lateness();
+    let report = Report::of(load.end().await.values(), promoted, &lateness);
     report.print("sentinel, on request");
     check(&report);
 }
@@ -140,11 +142,12 @@ async fn cluster(end: End, wait: u8) -> Report {
     .expect("the old primary");
     block_in_place(|| fleet.wait_until_converged()).expect("a cluster that agrees");
     a_while().await;
+    let lateness = load.lateness();
     let ledgers = load.end().await;
-    let report = Report::of(others.iter().map(|key| &ledgers[key]), promoted);
+    let report = Report::of(others.iter().map(|key| &ledgers[key]), promoted, &lateness);
     report.print(&format!("cluster, other primaries, {end:?}, wait={wait}"));
     check(&report);
-    let report = Report::of(theirs.iter().map(|key| &ledgers[key]), promoted);
+    let report = Report::of(theirs.iter().map(|key| &ledgers[key]), promoted, &lateness);
     report.print(&format!("cluster, {end:?}, wait={wait}"));
     check(&report);
     report
@@ -180,7 +183,8 @@ async fn node_hands_over_without_an_error() {
     block_in_place(|| fleet.failover(&name(&keys[0]))).expect("a promotion");
     let promoted = Instant::now();
     a_while().await;
-    let report = Report::of(load.end().await.values(), promoted);
+    let lateness = load.lateness();
+    let report = Report::of(load.end().await.values(), promoted, &lateness);
     report.print("cluster, on request");
     check(&report);
     assert_eq!((report.lost, report.errors.len()), (0, 0), "{report:?}");

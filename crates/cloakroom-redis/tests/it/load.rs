@@ -1,10 +1,12 @@
 //! Writers that count, each in a record of its own, while servers come and go.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cloakroom_core::{Created, Freshness, Record, Replaced, Store as _, StoreError, StoreKey, Version};
 use cloakroom_redis::RedisStore;
+use cloakroom_testkit::Lateness;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -17,6 +19,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(crate) struct Load {
     end: watch::Sender<bool>,
+    lateness: Arc<Lateness>,
     writers: Vec<(StoreKey, JoinHandle<Ledger>)>,
 }
 
@@ -29,6 +32,7 @@ pub(crate) struct Ledger {
     pub(crate) errors: Vec<(Instant, String)>,
     /// How many acknowledged writes were gone later.
     pub(crate) lost: u64,
+    /// The longest verb, without what the machine was late by meanwhile.
     pub(crate) longest: Duration,
 }
 
@@ -36,12 +40,19 @@ impl Load {
     /// One writer for each key.
     pub(crate) fn start(store: &RedisStore, keys: &[StoreKey]) -> Self {
         let end = watch::Sender::new(false);
+        let lateness = Arc::new(Lateness::watch());
         let writer = |key: &StoreKey| {
-            let writer = Writer { store: store.clone(), key: *key, at: None, ledger: Ledger::default() };
+            let (lateness, ledger) = (Arc::clone(&lateness), Ledger::default());
+            let writer = Writer { store: store.clone(), key: *key, at: None, ledger, lateness };
             (*key, tokio::spawn(writer.run(end.subscribe())))
         };
         let writers = keys.iter().map(writer).collect();
-        Self { end, writers }
+        Self { end, lateness, writers }
+    }
+
+    /// What the machine was late by from then on.
+    pub(crate) fn lateness(&self) -> Arc<Lateness> {
+        Arc::clone(&self.lateness)
     }
 
     /// Ends all writers; each looks once more at what is left of its record.
@@ -61,6 +72,7 @@ struct Writer {
     /// The number that was acknowledged last, and its version.
     at: Option<(u64, Version)>,
     ledger: Ledger,
+    lateness: Arc<Lateness>,
 }
 
 impl Writer {
@@ -87,7 +99,7 @@ impl Writer {
             },
             None => self.store.create(&self.key, &next).await.map(|created| created == Created::Created),
         };
-        self.ledger.longest = self.ledger.longest.max(start.elapsed());
+        self.measure(start);
         match done {
             Ok(true) => {
                 self.at = Some((number, next.version));
@@ -107,7 +119,7 @@ impl Writer {
     async fn look(&mut self) -> bool {
         let start = Instant::now();
         let found = self.store.load(&self.key, Freshness::Latest).await;
-        self.ledger.longest = self.ledger.longest.max(start.elapsed());
+        self.measure(start);
         let found = match found {
             Ok(found) => found,
             Err(error) => {
@@ -121,6 +133,11 @@ impl Writer {
         self.ledger.lost += count(self.at).saturating_sub(count(found));
         self.at = found;
         true
+    }
+
+    fn measure(&mut self, start: Instant) {
+        let took = start.elapsed().saturating_sub(self.lateness.since(start));
+        self.ledger.longest = self.ledger.longest.max(took);
     }
 
     fn note(&mut self, error: &StoreError) {
@@ -139,15 +156,21 @@ pub(crate) struct Report {
     pub(crate) outage: Duration,
     /// From that moment to the first acknowledged write, of the writer that waited longest.
     pub(crate) gap: Duration,
+    /// For how long nothing ran at all that should have, at worst. The other times are without that.
+    pub(crate) late: Duration,
 }
 
 impl Report {
-    pub(crate) fn of<'l>(ledgers: impl IntoIterator<Item = &'l Ledger>, promoted: Instant) -> Self {
+    pub(crate) fn of<'l>(
+        ledgers: impl IntoIterator<Item = &'l Ledger>,
+        promoted: Instant,
+        lateness: &Lateness,
+    ) -> Self {
         let (mut good, mut errors, mut lost) = (Vec::new(), BTreeMap::new(), 0);
         let (mut longest, mut gap) = (Duration::ZERO, Duration::ZERO);
         for ledger in ledgers {
             let after = ledger.good.iter().find(|at| **at > promoted).expect("a write after the promotion");
-            gap = gap.max(*after - promoted);
+            gap = gap.max((*after - promoted).saturating_sub(lateness.between(promoted, *after)));
             good.extend_from_slice(&ledger.good);
             for (_, kind) in &ledger.errors {
                 *errors.entry(kind.clone()).or_default() += 1;
@@ -157,14 +180,14 @@ impl Report {
         }
         good.sort();
         let outage = good.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
-        Self { good: good.len(), errors, lost, longest, outage, gap }
+        Self { good: good.len(), errors, lost, longest, outage, gap, late: lateness.worst() }
     }
 
     pub(crate) fn print(&self, what: &str) {
         println!(
             "{what}: {} writes acknowledged, {} of them lost; errors {:?}; longest verb {:?}; no write for {:?}; \
-             last writer back {:?} after the promotion",
-            self.good, self.lost, self.errors, self.longest, self.outage, self.gap
+             last writer back {:?} after the promotion; the machine was late by {:?} at worst",
+            self.good, self.lost, self.errors, self.longest, self.outage, self.gap, self.late
         );
     }
 }

@@ -11,6 +11,7 @@
 
 mod announce;
 mod cancel;
+mod clock;
 mod cost;
 mod doubt;
 mod failover;

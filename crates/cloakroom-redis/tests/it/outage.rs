@@ -7,6 +7,7 @@ use cloakroom_redis::RedisStore;
 use cloakroom_testkit::outage::{BACK, Keeps, busy_service_recovers};
 use xtask::server::RedisServer;
 
+use crate::clock::Clock;
 use crate::fake::{Act, Fake, bulk, say};
 use crate::sample;
 
@@ -21,15 +22,15 @@ async fn first_request_after_an_outage_succeeds() {
             assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
             server.kill9();
             for _ in 0..round {
-                let start = Instant::now();
+                let clock = Clock::start();
                 let error = store.load(&key, Freshness::Latest).await.expect_err("an outage");
                 assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-                assert!(start.elapsed() < Duration::from_millis(200), "{:?}", start.elapsed());
+                assert!(clock.elapsed() < Duration::from_millis(200), "{clock:?}");
             }
             server.restart().expect("the server again");
-            let start = Instant::now();
+            let clock = Clock::start();
             let found = store.load(&key, Freshness::Latest).await.expect("an answer");
-            let time = start.elapsed();
+            let time = clock.elapsed();
             println!("{round} failed requests, then an answer after {time:?}");
             assert!(time < BACK, "{time:?}");
             assert_eq!(found.map(|found| found.payload), Some(record.payload));
@@ -95,7 +96,7 @@ async fn failure_of_a_dial_of_others_is_no_answer() {
 async fn outage_is_not_hammered() {
     let fake = Fake::start_rude(|_| say("-ERR max number of clients reached")).await;
     let store = fake.store();
-    let start = Instant::now();
+    let clock = Clock::start();
     let crowd: Vec<_> = (0..200)
         .map(|_| {
             let store = store.clone();
@@ -106,7 +107,7 @@ async fn outage_is_not_hammered() {
         assert!(one.await.expect("no panic"));
     }
     assert!(fake.connections() <= 3, "{}", fake.connections());
-    assert!(start.elapsed() < Duration::from_millis(300), "{:?}", start.elapsed());
+    assert!(clock.elapsed() < Duration::from_millis(300), "{clock:?}");
 
     let (start, before) = (Instant::now(), fake.connections());
     while start.elapsed() < Duration::from_millis(400) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cloakroom_core::{
     Created, Deleted, ErrorKind, Freshness, Replaced, Store as _, StoreError, StoreErrorKind,
@@ -11,6 +11,7 @@ use cloakroom_core::{
 use cloakroom_redis::RedisStore;
 use cloakroom_testkit::Log;
 
+use crate::clock::Clock;
 use crate::fake::{Act, Fake, bulk, say};
 use crate::fake_cluster::{FakeCluster, epoch};
 use crate::sample;
@@ -111,10 +112,10 @@ async fn cluster_that_stays_down_is_unavailable_by_the_deadline() {
     .await;
     let timeout = Duration::from_millis(400);
     let store = RedisStore::builder(&cluster.url()).with_timeout(timeout).connect_lazy().expect("a URL");
-    let start = Instant::now();
+    let clock = Clock::start();
     let error = store.delete(&sample::key()).await.expect_err("no answer");
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    assert!(start.elapsed() <= timeout + Duration::from_millis(50), "{:?}", start.elapsed());
+    assert!(clock.elapsed() <= timeout + Duration::from_millis(50), "{clock:?}");
 }
 
 #[tokio::test]
@@ -231,9 +232,9 @@ async fn seeds_may_be_dead() {
         silent.port(),
         cluster.nodes[1].port()
     );
-    let start = Instant::now();
+    let clock = Clock::start();
     RedisStore::connect(&url).await.expect("a cluster");
-    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
+    assert!(clock.elapsed() < Duration::from_millis(900), "{clock:?}");
 }
 
 #[tokio::test]
@@ -247,13 +248,13 @@ async fn cluster_that_is_gone_is_unavailable_at_once() {
     assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
     let url = cluster.url();
     drop(cluster);
-    let start = Instant::now();
+    let clock = Clock::start();
     let error = loop {
         // It hangs up when it comes to it.
         if let Err(error) = store.delete(&sample::key()).await {
             break error;
         }
-        assert!(start.elapsed() < Duration::from_secs(1));
+        assert!(clock.elapsed() < Duration::from_secs(1));
     };
     // Its connection broke when it was used, so the server may have read it.
     assert!(matches!(error.kind(), StoreErrorKind::Ambiguous | StoreErrorKind::Unavailable), "{error:?}");
@@ -261,7 +262,7 @@ async fn cluster_that_is_gone_is_unavailable_at_once() {
         let error = store.delete(&sample::key()).await.expect_err("nobody");
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     }
-    assert!(start.elapsed() < Duration::from_millis(600), "{:?}", start.elapsed());
+    assert!(clock.elapsed() < Duration::from_millis(600), "{clock:?}");
     let error = RedisStore::connect(&url).await.expect_err("nobody");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
@@ -345,10 +346,10 @@ async fn node_that_is_given_a_key_and_dies_ends_the_request() {
         _ => None,
     })
     .await;
-    let start = Instant::now();
+    let clock = Clock::start();
     let error = cluster.store().delete(&sample::key()).await.expect_err("nobody");
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    assert!(asked.load(Ordering::SeqCst) <= 3 && start.elapsed() < Duration::from_millis(600), "{asked:?}");
+    assert!(asked.load(Ordering::SeqCst) <= 3 && clock.elapsed() < Duration::from_millis(600), "{asked:?}");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use cloakroom_redis::RedisStore;
 use cloakroom_testkit::Log;
 use xtask::server::RedisServer;
 
+use crate::clock::Clock;
 use crate::fake::{Act, Fake, bulk, say};
 use crate::sample::{self, MINUTE};
 
@@ -147,11 +148,11 @@ async fn waiting_writes_hold_up_nobody_else() {
         })
         .collect();
     tokio::time::sleep(PATIENCE / 3).await;
-    let start = Instant::now();
+    let clock = Clock::start();
     for _ in 0..50 {
         assert!(store.load(&key, Freshness::Latest).await.expect("an answer").is_some());
     }
-    let reads = start.elapsed();
+    let reads = clock.elapsed();
     for writer in writers {
         let took = writer.await.expect("no panic");
         assert!((PATIENCE..PATIENCE * 2).contains(&took), "{took:?}");
@@ -168,7 +169,7 @@ async fn crowd_without_a_replica_leaves_in_time() {
     let timeout = Duration::from_millis(400);
     let builder = RedisStore::builder(&server.url()).with_timeout(timeout).with_wait(1);
     let store = builder.with_wait_timeout(PATIENCE).connect_lazy().expect("a URL");
-    let start = Instant::now();
+    let clock = Clock::start();
     let crowd: Vec<_> = (0..100)
         .map(|_| {
             let store = store.clone();
@@ -191,9 +192,9 @@ async fn crowd_without_a_replica_leaves_in_time() {
             (error, false) => assert!(error.is_ambiguous(), "{error:?}"),
         }
     }
-    println!("{written} written, {unsent} never sent, in {:?}", start.elapsed());
+    println!("{written} written, {unsent} never sent, in {:?}", clock.elapsed());
     assert!(written >= 16 && unsent > 0, "{written} written, {unsent} never sent");
-    assert!(start.elapsed() < timeout + Duration::from_millis(300), "{:?}", start.elapsed());
+    assert!(clock.elapsed() < timeout + Duration::from_millis(300), "{clock:?}");
 }
 
 #[tokio::test]
