@@ -28,5 +28,6 @@ mod nonsense;
 mod partition;
 mod planted;
 mod resets;
+mod resharding;
 mod servers;
 mod weather;
