@@ -54,7 +54,7 @@ impl Reply {
         {
             headers.set("vary", &value);
         }
-        if self.cache > CacheRule::Free
+        if self.cache != CacheRule::Free
             && let CacheChange::Set { value, handler_allowed_sharing } =
                 restrict(self.cache, &headers.values("cache-control"))
         {
@@ -89,4 +89,21 @@ pub trait ResponseHeaders {
 
     /// Adds a value that must not be logged or indexed.
     fn append_sensitive(&mut self, name: &str, value: &str);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reply, TokenHeader};
+    use crate::error::{Error, ErrorKind};
+    use crate::events::Events;
+
+    #[test]
+    fn whatever_it_has_to_say_touches_the_response() {
+        let reply = || Reply::untouched(Events::default());
+        assert!(reply().is_untouched());
+        let token = TokenHeader { name: "set-cookie".to_owned(), value: "a=b".to_owned() };
+        assert!(!Reply { token: Some(token), ..reply() }.is_untouched());
+        assert!(!Reply { vary: Some("cookie".to_owned()), ..reply() }.is_untouched());
+        assert!(!Reply { refusal: Some(Error::new(ErrorKind::Ended)), ..reply() }.is_untouched());
+    }
 }

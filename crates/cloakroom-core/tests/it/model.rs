@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom_core::testing::session;
-use cloakroom_core::{ErrorKind, Key, KeyRing, SessionManager};
+use cloakroom_core::{ErrorKind, Key, KeyRing, Login, SessionManager};
 
 use crate::world::{Browser, World};
 
@@ -20,6 +20,13 @@ async fn what_one_request_writes_the_next_one_reads() {
         })
         .await;
     assert_eq!((a.as_deref(), visits, missing), (Some("text"), Some(7), None));
+}
+
+#[test]
+fn key_and_login_say_what_they_were_made_with() {
+    assert_eq!((VISITS.name(), VISITS.as_ref()), ("visits", "visits"));
+    assert_eq!(Login::new("ada").principal(), "ada");
+    assert_eq!(Login::from("ada".to_owned()).principal(), "ada");
 }
 
 #[tokio::test]
