@@ -164,6 +164,14 @@ impl History {
         self.0.under_way.load(Ordering::SeqCst)
     }
 
+    /// Now, if calls are under way now: they began before this moment and end after it.
+    #[must_use]
+    pub fn busy(&self) -> Option<Moment> {
+        // A call that ends is no longer under way a moment before it is counted out: not under the lock.
+        let _events = self.lock();
+        (self.under_way() > 0).then(|| self.now())
+    }
+
     /// How many calls there were so far.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -205,3 +213,6 @@ impl Default for History {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,3 +78,36 @@ runs!(
 // Memcached has no command that ends connections.
 runs!(memcached, servers::MEMCACHED, Effort::Bounded, #[ignore = "needs memcached: run `cargo xtask test`"]);
 runs!(memcached_at_length, servers::MEMCACHED, Effort::Long, #[ignore = "faults memcached: run `cargo xtask faults`"]);
+
+/// One of three servers is harmed, and the others are not.
+mod three_memcacheds {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs memcached: run `cargo xtask test`"]
+    fn one_of_three_crashes_under_load() {
+        run_for(Effort::Bounded, crate::many::one_of_three_crashes_under_load(Effort::Bounded));
+    }
+
+    #[test]
+    #[ignore = "needs memcached: run `cargo xtask test`"]
+    fn one_of_three_freezes_under_load() {
+        run_for(Effort::Bounded, crate::many::one_of_three_freezes_under_load(Effort::Bounded));
+    }
+}
+
+mod three_memcacheds_at_length {
+    use super::*;
+
+    #[test]
+    #[ignore = "faults memcached: run `cargo xtask faults`"]
+    fn one_of_three_crashes_under_load() {
+        run_for(Effort::Long, crate::many::one_of_three_crashes_under_load(Effort::Long));
+    }
+
+    #[test]
+    #[ignore = "faults memcached: run `cargo xtask faults`"]
+    fn one_of_three_freezes_under_load() {
+        run_for(Effort::Long, crate::many::one_of_three_freezes_under_load(Effort::Long));
+    }
+}

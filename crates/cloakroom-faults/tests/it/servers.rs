@@ -57,6 +57,10 @@ pub(crate) const MEMCACHED: Backend = Backend {
     ..REDIS
 };
 
+/// Of three servers, the first of the list is harmed.
+pub(crate) const THREE_MEMCACHEDS: Backend =
+    Backend { name: "three memcacheds", start: || Box::new(OneOfThree::start()), ..MEMCACHED };
+
 /// A server that can be harmed.
 pub(crate) trait Server: Send + Sync {
     fn url(&self) -> String;
@@ -132,6 +136,50 @@ server!(MariadbServer, |server| {
 });
 
 server!(MemcachedServer, |server| panic!("{} has no command that ends connections", server.url()));
+
+/// A Memcached that is harmed, and two that are not.
+struct OneOfThree {
+    harmed: MemcachedServer,
+    others: [MemcachedServer; 2],
+}
+
+impl OneOfThree {
+    fn start() -> Self {
+        let start = || MemcachedServer::start().expect("a memcached");
+        Self { harmed: start(), others: [start(), start()] }
+    }
+}
+
+impl Server for OneOfThree {
+    fn url(&self) -> String {
+        let [second, third] = self.others.each_ref().map(MemcachedServer::port);
+        format!("{},127.0.0.1:{second},127.0.0.1:{third}", self.harmed.url())
+    }
+
+    fn kill9(&mut self) {
+        self.harmed.kill9();
+    }
+
+    fn restart(&mut self) {
+        self.harmed.restart().expect("the server again");
+    }
+
+    fn stop(&self) {
+        self.harmed.stop().expect("a frozen server");
+    }
+
+    fn cont(&self) {
+        self.harmed.cont().expect("a running server");
+    }
+
+    fn end_connections(&self) {
+        Server::end_connections(&self.harmed);
+    }
+
+    fn address(&self) -> SocketAddr {
+        Server::address(&self.harmed)
+    }
+}
 
 /// Adds a parameter to a URL.
 pub(crate) fn with_parameter(url: &str, parameter: &str) -> String {
