@@ -10,6 +10,7 @@ use xtask::server::Host;
 
 use crate::backend::connect;
 use crate::bench::workload;
+use crate::late::Late;
 
 /// An instance of an application: its connections begin at its host. It has a history of its own, for it shares no key
 /// with others.
@@ -19,6 +20,7 @@ pub(crate) struct Application {
     /// For calls that are no part of the history.
     store: Arc<dyn Store>,
     history: History,
+    late: Late,
     node: Recorded,
     clients: Option<Clients>,
 }
@@ -33,13 +35,13 @@ impl Application {
             Builder::new_multi_thread().worker_threads(1).on_thread_start(enter).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let store = runtime.spawn(async move { connect(&url, deadline).await }).await.expect("a store");
-        let history = History::new();
+        let (history, late) = (History::new(), Late::watch());
         let node = Recorded::new(Arc::clone(&store), &history, deadline);
         let mut workload = workload().with_groups(5).with_pace(Duration::from_millis(8));
         // Of what was lost, the checker tries all orders in vain.
         workload.clients = 2;
         let clients = Some(workload.start(std::slice::from_ref(&node)));
-        Self { runtime: Some(runtime), host: host.clone(), store, history, node, clients }
+        Self { runtime: Some(runtime), host: host.clone(), store, history, late, node, clients }
     }
 
     pub(crate) const fn host(&self) -> &Host {
@@ -50,12 +52,16 @@ impl Application {
         self.history.now()
     }
 
+    pub(crate) const fn late(&self) -> &Late {
+        &self.late
+    }
+
     /// Ends the clients; all that happened.
     pub(crate) async fn end(&mut self) -> Vec<Event> {
         if let Some(clients) = self.clients.take() {
             clients.end(&self.node).await.expect("no client panicked");
         }
-        self.history.events()
+        self.late.forgives(self.history.events())
     }
 
     /// A store that shares its connections, and writes nothing down.

@@ -13,6 +13,7 @@ use xtask::server::{ClusterFleet, RedisServer, SentinelFleet};
 use crate::backend::connect;
 use crate::bench::{Effort, run_for, workload};
 use crate::doctor;
+use crate::late::Late;
 use crate::servers::with_parameter;
 
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -139,7 +140,7 @@ async fn failover(what: &str, mut fleet: impl Fleet, parameter: Option<&str>, lo
         Some(parameter) => with_parameter(&fleet.url(), parameter),
         None => fleet.url(),
     };
-    let history = History::new();
+    let (history, late) = (History::new(), Late::watch());
     let nodes = [
         Recorded::new(connect(&url, DEADLINE).await, &history, DEADLINE),
         Recorded::new(connect(&url, DEADLINE).await, &history, DEADLINE),
@@ -152,17 +153,17 @@ async fn failover(what: &str, mut fleet: impl Fleet, parameter: Option<&str>, lo
     let promoted = history.now();
     // Whoever waits for a replica waits for the lost one where there is no other.
     let soon = parameter.is_none() || fleet.has_replicas_to_spare();
-    let mut back = if soon { first_writes(&nodes[0]).await } else { Duration::ZERO };
+    let mut back = if soon { first_writes(&nodes[0], &late).await } else { Duration::ZERO };
     sleep(Duration::from_millis(700)).await;
     block_in_place(|| fleet.rejoin(lost, loss));
     let converged = history.now();
     if !soon {
-        back = first_writes(&nodes[0]).await;
+        back = first_writes(&nodes[0], &late).await;
     }
     sleep(Duration::from_millis(500)).await;
     clients.end(&nodes[1]).await.expect("no client panicked");
 
-    let events = history.events();
+    let events = late.forgives(history.events());
     let rules = Rules::strict().with_resending(Resending::AfterALostReply);
     let figures = Figures::of(&events, struck, promoted);
     let verdict = check(&events, &rules);
@@ -172,13 +173,14 @@ async fn failover(what: &str, mut fleet: impl Fleet, parameter: Option<&str>, lo
     println!(
         "{what}, {loss:?}: promotion {:.1?} after the loss, all shards written again {back:.1?} after that, all agree \
          again {:.1?} after the loss; {} acknowledged writes lost, acknowledged between {:.1?} and {:.1?} of the loss; {} \
-         ended sessions came back\n  {figures}\n  history: {verdict}",
+         ended sessions came back; the machine was late by {:.1?} at worst\n  {figures}\n  history: {verdict}",
         promoted.at - struck.at,
         converged.at - struck.at,
         lost.len(),
         first.map(|moment| moment.at.as_secs_f64() - struck.at.as_secs_f64()),
         last.map(|moment| moment.at.as_secs_f64() - struck.at.as_secs_f64()),
         verdict.against(Law::NoResurrection),
+        late.worst(),
     );
     assert!(back <= BACK, "{back:?}");
     match (loss, parameter) {
@@ -210,7 +212,7 @@ pub(crate) fn outside(events: &[Event], from: Duration, to: Duration) -> Vec<Eve
 }
 
 /// How long it takes until each of sixteen new records was created and replaced: they lie on all shards.
-async fn first_writes(store: &Recorded) -> Duration {
+async fn first_writes(store: &Recorded, late: &Late) -> Duration {
     let start = Instant::now();
     let writes: Vec<_> = (0..16)
         .map(|_| {
@@ -232,7 +234,7 @@ async fn first_writes(store: &Recorded) -> Duration {
     for write in writes {
         write.await.expect("it succeeds");
     }
-    start.elapsed()
+    late.took(start)
 }
 
 const LOSSES: [Loss; 3] = [Loss::Killed, Loss::Partitioned, Loss::KilledAlone];

@@ -21,6 +21,7 @@ mod embedded;
 mod failover;
 mod freeze;
 mod full;
+mod late;
 mod laws;
 mod list;
 mod many;

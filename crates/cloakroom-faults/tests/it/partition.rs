@@ -173,7 +173,7 @@ impl<F: Fleet> Scene<F> {
             let _ = application.store().create(&key, &fresh(&key)).await;
             let name = format!("cloakroom:{}", key.public_handle().as_str());
             if block_in_place(|| self.fleet.has(primary, &name)) {
-                return start.elapsed();
+                return application.late().took(start);
             }
             assert!(start.elapsed() < Duration::from_secs(30), "it does not follow");
             sleep(Duration::from_millis(20)).await;
@@ -301,9 +301,11 @@ impl<F: Fleet> Scene<F> {
         let verdict = check(events, &rules);
         let lost = lost_writes(events);
         println!(
-            "  application {n}: {} acknowledged writes lost, {} ended sessions came back\n    {figures}\n    history: {verdict}",
+            "  application {n}: {} acknowledged writes lost, {} ended sessions came back; the machine was late by {:.1?} at worst\n    \
+             {figures}\n    history: {verdict}",
             lost.len(),
-            verdict.against(Law::NoResurrection)
+            verdict.against(Law::NoResurrection),
+            self.applications[n].late().worst()
         );
         // Nothing hangs.
         assert_eq!((verdict.against(Law::Deadline), verdict.too_long), (0, 0), "{verdict}");

@@ -1,0 +1,41 @@
+//! What the machine itself was late by, in a history.
+
+use std::time::{Duration, Instant};
+
+use cloakroom_faults::Event;
+use cloakroom_testkit::Lateness;
+
+/// Notes when nothing ran that should have, from the beginning of a history on: no store is to blame for that.
+pub(crate) struct Late {
+    lateness: Lateness,
+    origin: Instant,
+}
+
+impl Late {
+    /// For a history that begins now.
+    pub(crate) fn watch() -> Self {
+        Self { lateness: Lateness::watch(), origin: Instant::now() }
+    }
+
+    /// How long something took that began then, without what the machine was late by.
+    pub(crate) fn took(&self, start: Instant) -> Duration {
+        start.elapsed().saturating_sub(self.lateness.since(start))
+    }
+
+    /// The longest time for which nothing ran that should have.
+    pub(crate) fn worst(&self) -> Duration {
+        self.lateness.worst()
+    }
+
+    /// A history without what the machine was late by when a call missed its deadline.
+    pub(crate) fn forgives(&self, mut events: Vec<Event>) -> Vec<Event> {
+        for event in &mut events {
+            if let Some(ended) = event.ended {
+                let ended = self.origin + ended.at;
+                let late = self.lateness.between(ended - event.overrun, ended);
+                event.overrun = event.overrun.saturating_sub(late);
+            }
+        }
+        events
+    }
+}
