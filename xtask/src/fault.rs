@@ -13,7 +13,8 @@
 //! the lines that take their place
 //! ```
 //!
-//! A fault that needs several places has several pairs of `replace` and `with`. `needs` names a backend and is left out where no server is needed. There is one `fails` line for each
+//! A fault that needs several places has several pairs of `replace` and `with`. `needs` names backends, and what else the tests
+//! need of the machine, as the reasons of ignored tests do; it is left out where nothing is needed. There is one `fails` line for each
 //! test that must fail: a package and a target for Cargo, then the path of the test.
 
 use std::fs;
@@ -147,7 +148,7 @@ impl Fault {
         &self.file
     }
 
-    /// The backend that its tests need a server of.
+    /// The backends that its tests need servers of, and what else they need.
     #[must_use]
     pub fn needs(&self) -> Option<&str> {
         self.needs.as_deref()

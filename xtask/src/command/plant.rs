@@ -8,6 +8,7 @@ use std::time::Instant;
 use self::jury::{Jury, Verdict};
 use super::backend::Backend;
 use super::copy::Copy;
+use super::facility::{Facilities, Facility};
 use super::servers::Servers;
 use super::step;
 use crate::fault::{Fault, Proof};
@@ -49,7 +50,7 @@ pub(crate) fn run(task: &Task) -> Result<ExitCode> {
         }
         Task::Plant(names) => names,
     };
-    let faults = select(faults, names)?;
+    let (faults, lacking) = possible(select(faults, names)?, &Facilities::default());
     let servers = Servers::start(&needed(&faults)?)?;
     let copy = Copy::of(&root)?;
     let jury = Jury::new(&copy, &servers);
@@ -79,8 +80,9 @@ pub(crate) fn run(task: &Task) -> Result<ExitCode> {
             failed.push(fault.name());
         }
     }
+    lacking.iter().for_each(|lack| step::say(&format!("not planted: {lack}")));
     failed.iter().for_each(|name| step::say(&format!("failed: {name}")));
-    step::say(&format!("{} passed, {} failed", faults.len() - failed.len(), failed.len()));
+    step::say(&closing_line(faults.len() - failed.len(), failed.len(), lacking.len()));
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -92,15 +94,36 @@ fn select(faults: Vec<Fault>, names: &[String]) -> Result<Vec<Fault>> {
     Ok(faults.into_iter().filter(wanted).collect())
 }
 
+/// Those whose tests this machine can run, and why it cannot run those of the others.
+fn possible(faults: Vec<Fault>, facilities: &Facilities) -> (Vec<Fault>, Vec<String>) {
+    let mut lacking = Vec::new();
+    let mut is_possible = |fault: &Fault| {
+        let lack = facilities.lack(fault.needs().unwrap_or_default());
+        lacking.extend(lack.as_ref().map(|why| format!("{} ({why})", fault.name())));
+        lack.is_none()
+    };
+    let faults = faults.into_iter().filter(|fault| is_possible(fault)).collect();
+    (faults, lacking)
+}
+
 fn needed(faults: &[Fault]) -> Result<Vec<Backend>> {
     let mut backends = Vec::new();
-    for name in faults.iter().filter_map(Fault::needs) {
-        let backend = Backend::parse(name)?;
-        if !backends.contains(&backend) {
-            backends.push(backend);
+    for needs in faults.iter().filter_map(Fault::needs) {
+        let named = Backend::named_in(needs);
+        if named.is_empty() && Facility::named_in(needs).next().is_none() {
+            Backend::parse(needs)?;
         }
+        let new: Vec<Backend> = named.into_iter().filter(|backend| !backends.contains(backend)).collect();
+        backends.extend(new);
     }
     Ok(backends)
+}
+
+fn closing_line(passed: usize, failed: usize, skipped: usize) -> String {
+    match skipped {
+        0 => format!("{passed} passed, {failed} failed"),
+        _ => format!("{passed} passed, {failed} failed, {skipped} skipped"),
+    }
 }
 
 fn distinct(proofs: &[&Proof]) -> usize {
@@ -116,8 +139,9 @@ fn seconds(start: Instant) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Task, needed, select};
+    use super::{Task, closing_line, needed, possible, select};
     use crate::command::backend::Backend;
+    use crate::command::facility::Facilities;
     use crate::fault::Fault;
 
     fn fault(name: &str, needs: &str) -> Fault {
@@ -147,5 +171,18 @@ mod tests {
         assert_eq!(needed(&faults()).unwrap(), [Backend::Redis]);
         assert_eq!(needed(&[fault("a", "")]).unwrap(), []);
         assert!(needed(&[fault("a", "needs: rabbits\n")]).is_err());
+        let both = [fault("a", "needs: cluster and namespaces\n"), fault("b", "needs: redis and mounts\n")];
+        assert_eq!(needed(&both).unwrap(), [Backend::Cluster, Backend::Redis]);
+        assert_eq!(needed(&[fault("a", "needs: mounts\n")]).unwrap(), []);
+    }
+
+    #[test]
+    fn faults_whose_tests_the_machine_cannot_run_are_skipped_by_name() {
+        let faults = vec![fault("a", "needs: cluster and namespaces\n"), fault("b", "needs: redis\n")];
+        let (possible, lacking) = possible(faults, &Facilities::none());
+        assert_eq!((possible.len(), possible[0].name()), (1, "b"));
+        assert_eq!(lacking, ["a (this machine has no namespaces: not permitted)"]);
+        assert_eq!(closing_line(1, 0, 1), "1 passed, 0 failed, 1 skipped");
+        assert_eq!(closing_line(1, 0, 0), "1 passed, 0 failed");
     }
 }
