@@ -1,7 +1,8 @@
 //! Nodes of a cluster that answer what a test tells them to.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use cloakroom_redis::RedisStore;
 
@@ -19,7 +20,8 @@ pub(crate) struct FakeCluster {
 pub(crate) struct State {
     ports: OnceLock<Vec<u16>>,
     owner: AtomicUsize,
-    asked: AtomicUsize,
+    /// When each node was asked for the slots.
+    asked: Mutex<[Vec<Instant>; 2]>,
 }
 
 impl State {
@@ -64,7 +66,7 @@ impl FakeCluster {
                 }
                 match (heard.name(), heard.words.get(1).map(Vec::as_slice)) {
                     ("CLUSTER", Some(b"SLOTS")) => {
-                        state.asked.fetch_add(1, Ordering::SeqCst);
+                        state.asked.lock().expect("no panic")[number].push(Instant::now());
                         state.slots_of(state.owner.load(Ordering::SeqCst))
                     }
                     ("CLUSTER", _) => epoch(1),
@@ -82,9 +84,10 @@ impl FakeCluster {
         &self.state
     }
 
-    /// How often a node was asked for the slots.
-    pub(crate) fn surveys(&self) -> usize {
-        self.state.asked.load(Ordering::SeqCst)
+    /// The shortest time after which a node was asked for the slots again.
+    pub(crate) fn shortest_pause(&self) -> Option<Duration> {
+        let asked = self.state.asked.lock().expect("no panic");
+        asked.iter().flat_map(|times| times.windows(2).map(|pair| pair[1] - pair[0])).min()
     }
 
     pub(crate) fn url(&self) -> String {

@@ -370,8 +370,9 @@ async fn outage_of_a_cluster_is_not_hammered() {
     for one in crowd {
         assert!(one.await.expect("no panic"));
     }
-    // Both nodes each time, and twenty times a second.
-    assert!(cluster.surveys() <= 30, "{}", cluster.surveys());
+    // Twenty times a second at most, however busy the machine is.
+    let pause = cluster.shortest_pause().expect("several surveys");
+    assert!(pause >= Duration::from_millis(45), "{pause:?}");
     // One, unless the machine itself stood still for a while.
     assert!(cluster.nodes.iter().all(|node| node.connections() <= 3));
 }
