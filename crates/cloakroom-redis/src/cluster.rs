@@ -27,6 +27,8 @@ use survey::Survey;
 
 mod chart;
 mod detour;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod slot;
 mod survey;
 

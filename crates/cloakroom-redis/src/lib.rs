@@ -8,6 +8,9 @@ mod errand;
 mod error;
 mod eviction;
 mod fleet;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod greeting;
 mod hearing;
 mod home;

@@ -25,6 +25,8 @@ use belief::Belief;
 
 mod answer;
 mod belief;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 
 /// How often the sentinels are asked while all is well, give or take a quarter.
 const PERIOD: Duration = Duration::from_secs(1);

@@ -237,7 +237,7 @@ struct Told {
     chart: Chart,
 }
 
-fn epoch(info: Value) -> Option<u64> {
+pub(super) fn epoch(info: Value) -> Option<u64> {
     let text = String::from_redis_value(info).ok()?;
     text.lines().find_map(|line| line.strip_prefix("cluster_current_epoch:"))?.trim().parse().ok()
 }
