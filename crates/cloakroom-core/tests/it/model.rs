@@ -1,6 +1,6 @@
 //! What a handler sees of its session.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use cloakroom_core::testing::session;
 use cloakroom_core::{ErrorKind, Key, KeyRing, Login, SessionManager};
@@ -156,9 +156,47 @@ fn keys_are_sorted_and_clear_keeps_the_principal() {
     .unwrap();
     assert_eq!(session.keys(), ["a", "b", "c"]);
     assert_eq!((session.len(), session.is_empty()), (3, false));
+    assert!(session.contains("a") && !session.contains("d"));
     session.clear().unwrap();
     assert_eq!((session.len(), session.principal().as_deref()), (0, Some("ada")));
+    assert!(session.is_empty() && !session.contains("a"));
     assert_eq!(session.take_flashes::<String>().unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn clear_removes_values_and_flash_messages_alone_and_together() {
+    let world = World::new();
+    for (value, flash) in [(true, false), (false, true), (true, true)] {
+        let mut browser = world.logged_in("ada").await;
+        if value {
+            world.request(&mut browser, |s| s.set("a", &1)).await;
+        }
+        if flash {
+            world.request(&mut browser, |s| s.flash("hello")).await;
+        }
+        world.store.reset_calls();
+        world.request(&mut browser, |s| s.clear()).await;
+        assert_eq!(world.store.calls().replaces, 1);
+        let left = world.request(&mut browser, |s| Ok((s.len(), s.take_flashes::<String>()?.len()))).await.0;
+        assert_eq!(left, (0, 0));
+        world.store.reset_calls();
+        world.request(&mut browser, |s| s.clear()).await;
+        assert_eq!(world.store.calls().replaces, 0, "there was nothing to clear");
+    }
+}
+
+#[tokio::test]
+async fn time_of_the_login_is_told() {
+    let world = World::new();
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("a", &1)).await;
+    assert_eq!(world.request(&mut browser, |s| Ok(s.authenticated_at())).await.0, None);
+    world.clock.advance(Duration::from_secs(5));
+    world.request(&mut browser, |s| s.authenticate("ada")).await;
+    let then = SystemTime::UNIX_EPOCH + world.clock.wall();
+    world.clock.advance(Duration::from_secs(5));
+    let told = world.request(&mut browser, |s| Ok(s.authenticated_at())).await.0.unwrap();
+    assert!(then.duration_since(told).unwrap() < Duration::from_millis(1), "in whole milliseconds");
 }
 
 #[tokio::test]
@@ -361,7 +399,10 @@ async fn too_large_and_too_deep_are_refused_and_nothing_is_stored() {
     world.request(&mut browser, |s| s.set("a", &1)).await;
     world
         .request(&mut browser, |s| {
-            assert_eq!(s.set("big", &"x".repeat(3000)).unwrap_err().kind(), ErrorKind::TooLarge);
+            // Three bytes say how long the text is.
+            assert_eq!(s.set("big", &"x".repeat(2046)).unwrap_err().kind(), ErrorKind::TooLarge);
+            s.set("big", &"x".repeat(2045))?;
+            s.remove("big")?;
             assert_eq!(s.set("k".repeat(129), &1).unwrap_err().kind(), ErrorKind::TooLarge);
             assert_eq!(s.set("", &1).unwrap_err().kind(), ErrorKind::Value);
             assert_eq!(s.authenticate("p".repeat(1025)).unwrap_err().kind(), ErrorKind::TooLarge);
