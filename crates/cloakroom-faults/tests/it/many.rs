@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cloakroom::{Freshness, Store as _, StoreKey};
-use cloakroom_faults::{End, Event, Recorded, check, fresh_key, record};
+use cloakroom_faults::{End, Event, Recorded, Rules, check, fresh_key, record};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::bench::{Bench, Effort, wants_clean, workload};
-use crate::servers::{Backend, Server, THREE_MEMCACHEDS};
+use crate::servers::{Server, THREE_MEMCACHEDS};
 
 /// Those at the frozen server wait for as long; nobody else does.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -21,20 +21,26 @@ const AWAY: Duration = Duration::from_millis(1500);
 const NEIGHBOURS: usize = 8;
 const LIFE: Duration = Duration::from_secs(600);
 
+/// What is done to a server.
+type Harm = fn(&mut dyn Server);
+
 pub(crate) async fn one_of_three_crashes_under_load(effort: Effort) {
+    let (kill9, restart): (Harm, Harm) = (|server| server.kill9(), |server| server.restart());
+    // A crash takes what its server had; nothing else takes anything.
+    let rules = THREE_MEMCACHEDS.rules_in_a_crash();
     for _ in 0..effort.rounds() {
-        one_of_three_is_harmed("kill -9 and restart", |server| server.kill9(), |server| server.restart())
-            .await;
+        one_of_three_is_harmed("kill -9 and restart", rules, kill9, restart).await;
     }
 }
 
 pub(crate) async fn one_of_three_freezes_under_load(effort: Effort) {
+    let (stop, cont): (Harm, Harm) = (|server| server.stop(), |server| server.cont());
     for _ in 0..effort.rounds() {
-        one_of_three_is_harmed("frozen", |server| server.stop(), |server| server.cont()).await;
+        one_of_three_is_harmed("frozen", THREE_MEMCACHEDS.rules(), stop, cont).await;
     }
 }
 
-async fn one_of_three_is_harmed(what: &str, harm: fn(&mut dyn Server), mend: fn(&mut dyn Server)) {
+async fn one_of_three_is_harmed(what: &str, rules: Rules, harm: Harm, mend: Harm) {
     let backend = THREE_MEMCACHEDS;
     let mut bench = Bench::new(backend, DEADLINE);
     let names = names(&bench.server.url());
@@ -59,7 +65,7 @@ async fn one_of_three_is_harmed(what: &str, harm: fn(&mut dyn Server), mend: fn(
     for neighbour in neighbours {
         neighbour.await.expect("a visitor of another server");
     }
-    let figures = bench.close(what, rules(&backend, what), clients, [struck, back]).await;
+    let figures = bench.close(what, rules, clients, [struck, back]).await;
     assert!(figures.in_flight > 0, "nothing was under way");
 
     let (harmed, others): (Vec<Event>, Vec<Event>) =
@@ -79,11 +85,6 @@ async fn one_of_three_is_harmed(what: &str, harm: fn(&mut dyn Server), mend: fn(
     assert_eq!(failed(&others), 0, "the others were drawn in");
     // What lies on the others is neither lost nor late, whatever happened to the one.
     wants_clean(&check(&others, &backend.rules()));
-}
-
-/// A crash takes what its server had; nothing else takes anything.
-fn rules(backend: &Backend, what: &str) -> cloakroom_faults::Rules {
-    if what == "frozen" { backend.rules() } else { backend.rules_in_a_crash() }
 }
 
 /// Lives on the servers that are not harmed, and wants an answer each time.
