@@ -16,6 +16,9 @@ use crate::verbs::Inner;
 /// How many rows are removed at once.
 const BATCH: u32 = 500;
 
+/// The same where nobody else can write meanwhile.
+const BATCH_OF_ONE_WRITER: u32 = 100;
+
 /// How many times as long as a batch took is waited before the next one, so that requests find room.
 const REST: u32 = 4;
 
@@ -28,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Whether and how often expired rows are removed in the background.
 ///
 /// They are gone for every verb the moment they expire, swept or not: this is about the room that they take. The
-/// task removes 500 rows at a time, rests in between, survives outages, and ends with the last clone of its store. Where
+/// task removes 500 rows at a time, or 100 on SQLite, where other writers wait for it, rests in between, survives outages, and ends with the last clone of its store. Where
 /// the runtime that it lives in ends before, the next verb takes it over into its own, and says so to the log. The
 /// time between two rounds varies at random by a half, so that nodes do not march in step; any number of them may sweep.
 ///
@@ -108,6 +111,7 @@ impl<D: Dialect> Drop for Task<D> {
 }
 
 async fn run<D: Dialect>(mut task: Task<D>, mut end: watch::Receiver<()>) {
+    let batch = if D::ONE_WRITER { BATCH_OF_ONE_WRITER } else { BATCH };
     let period = task.period;
     let mut pause = jittered(period);
     // The sender never sends; it goes with the last clone of the store.
@@ -116,8 +120,8 @@ async fn run<D: Dialect>(mut task: Task<D>, mut end: watch::Receiver<()>) {
         let Some(inner) = task.store.upgrade() else { break };
         let start = Instant::now();
         let errand = Errand::write(D::STORE, PATIENCE);
-        pause = match inner.sweep(errand, BATCH).await {
-            Ok(removed) if removed >= u64::from(BATCH) => (start.elapsed() * REST).min(LONGEST_REST),
+        pause = match inner.sweep(errand, batch).await {
+            Ok(removed) if removed >= u64::from(batch) => (start.elapsed() * REST).min(LONGEST_REST),
             Ok(_) => jittered(period),
             Err(error) => {
                 tracing::debug!(
