@@ -258,6 +258,14 @@ async fn dropped_load_is_begun_again() {
         cut_short(polls, visit.session()).await;
         assert_eq!(visit.session().await.unwrap().principal().as_deref(), Some("ada"));
     }
+    let visit = world.visit(&browser);
+    cut_short(1, visit.session()).await;
+    let response = browser.clone().take(&visit.commit().await);
+    assert_eq!(
+        (response.status, response.header("cache-control")),
+        (None, Some("no-store")),
+        "it was asked for"
+    );
 }
 
 #[tokio::test]

@@ -408,6 +408,13 @@ async fn a_header_carries_it_as_well() {
     let carried = response.header("x-session").unwrap().to_owned();
     let visit = world.sessions.visit([b"".as_slice(), carried.as_bytes(), carried.as_bytes()]);
     assert_eq!(visit.session().await.unwrap().get::<i64>("a").unwrap(), Some(1));
+    for (others, seen) in [(3, Some(1)), (4, None)] {
+        let others: Vec<String> = (0..others).map(|n| format!("other{n}")).collect();
+        let headers = others.iter().map(String::as_bytes).chain([carried.as_bytes()]);
+        let visit = world.sessions.visit(headers);
+        let told = visit.session().await.unwrap().get::<i64>("a").unwrap();
+        assert_eq!(told, seen, "four different ones are looked at");
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,14 @@
 //! Cookies that come and go.
 
+use std::time::Duration;
+
 use cloakroom_core::{
-    CookieLifetime, CookiePolicy, Partition, RejectReason, SameSite, SessionEventKind, SessionManagerBuilder,
+    CookieLifetime, CookiePolicy, Expiry, Partition, RejectReason, Renewal, SameSite, SessionEventKind,
+    SessionManagerBuilder,
 };
 use proptest::prelude::*;
 
+use crate::fleet::Fleet;
 use crate::world::{Browser, World};
 
 async fn issued(policy: CookiePolicy) -> (String, String) {
@@ -56,11 +60,11 @@ async fn lines_are_exact_and_removal_has_the_same_attributes() {
 
 #[tokio::test]
 async fn persistent_cookie_ends_with_the_session_and_within_400_days() {
-    let years = std::time::Duration::from_secs(800 * 24 * 3600);
+    let years = Duration::from_secs(800 * 24 * 3600);
     let world = World::with(|builder| {
         builder
             .with_cookie(CookiePolicy::default().with_lifetime(CookieLifetime::Persistent))
-            .with_expiry(cloakroom_core::Expiry::new(years, years))
+            .with_expiry(Expiry::new(years, years))
     });
     let mut browser = Browser::default();
     let (_, response) = world.request(&mut browser, |s| s.set("a", &1)).await;
@@ -183,6 +187,47 @@ async fn two_authentic_tokens_are_none() {
     assert!(!known(&world, &[planted.into()]).await);
     assert_eq!(world.store.calls().total(), 0);
     assert_eq!(world.events(), [SessionEventKind::TokenRejected(RejectReason::Ambiguous)]);
+}
+
+#[tokio::test]
+async fn two_tokens_of_one_session_are_one() {
+    let fleet = Fleet::new(false);
+    let before = fleet.world(&[1], |b| b).logged_in("ada").await.token.unwrap();
+    let world = fleet.world(&[2, 1], |b| b);
+    let mut browser = Browser::with(&before);
+    world.request(&mut browser, |session| session.set("a", &1)).await;
+    let after = browser.token.unwrap();
+    assert_ne!(before, after, "it is signed anew");
+    assert!(known(&world, &[format!("__Host-session={before}; __Host-session={after}").into()]).await);
+}
+
+#[tokio::test]
+async fn two_secrets_of_one_session_are_none() {
+    let world = World::with(|builder| builder.with_renewal(Renewal::every(Duration::from_secs(600))));
+    let mut browser = world.logged_in("ada").await;
+    let before = browser.token.clone().unwrap();
+    world.clock.advance(Duration::from_secs(601));
+    world.request(&mut browser, |session| session.set("a", &1)).await;
+    let after = browser.token.unwrap();
+    world.events();
+    assert!(!known(&world, &[format!("__Host-session={before}; __Host-session={after}").into()]).await);
+    assert_eq!(world.events(), [SessionEventKind::TokenRejected(RejectReason::Ambiguous)]);
+}
+
+#[tokio::test]
+async fn later_end_is_told_to_a_browser_that_keeps_the_token_itself() {
+    let later = Expiry::new(Duration::from_secs(1800), Duration::from_secs(40 * 24 * 3600));
+    for (lifetime, is_told) in [(CookieLifetime::Persistent, true), (CookieLifetime::BrowserSession, false)] {
+        let world = World::with(|b| b.with_cookie(CookiePolicy::default().with_lifetime(lifetime)));
+        let mut browser = world.logged_in("ada").await;
+        let (_, response) = world.request(&mut browser, |session| session.set_expiry(later)).await;
+        assert_eq!(response.set_cookie().is_some(), is_told, "{lifetime:?}");
+        if let Some(line) = response.set_cookie() {
+            assert!(line.contains("; Max-Age=3456000"), "{line}");
+        }
+        let (_, response) = world.request(&mut browser, |session| session.set("a", &1)).await;
+        assert_eq!(response.set_cookie(), None, "once");
+    }
 }
 
 #[tokio::test]
