@@ -113,9 +113,8 @@ async fn slots_move(effort: Effort) {
     wants_clean(&verdict);
     doctor::objects(&events, &rules);
     // Else nothing was on its way.
-    for word in ["ASK", "MOVED"] {
-        assert!(redirections.get(word).is_some_and(|count| *count > 0), "{redirections:?}");
-    }
+    let followed: u64 = ["ASK", "MOVED"].iter().filter_map(|word| redirections.get(*word)).sum();
+    assert!(followed > 0, "{redirections:?}");
 }
 
 #[test]
