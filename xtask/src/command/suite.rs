@@ -16,6 +16,8 @@ mod tests;
 
 /// How long one test program, or all documentation examples, may take.
 const DEADLINE: Duration = Duration::from_secs(20 * 60);
+/// The same of those that measure, each with a million sessions.
+const MEASURING: Duration = Duration::from_secs(2 * 60 * 60);
 /// What the names of tests that measure begin with.
 const MEASURE: &str = "measure_";
 /// How the reasons of fault runs begin.
@@ -111,7 +113,7 @@ impl<'a> Suite<'a> {
         step::say(&format!("\n{}", executable.label));
         let mut command = executable.command(&["--ignored", "--exact", "--nocapture", "--test-threads=1"]);
         command.args(&wanted);
-        self.run_exactly(&executable.label, command, wanted.len(), DEADLINE)
+        self.run_exactly(&executable.label, command, wanted.len(), MEASURING)
     }
 
     /// Runs the fault runs of a program, each by itself, and shows what they print.
