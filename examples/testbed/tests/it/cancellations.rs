@@ -1,24 +1,27 @@
 //! Verbs that are dropped at every moment, on each store with a network, and what the store answers afterwards.
 
+mod faulty;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cloakroom::{
-    Created, Deleted, Freshness, PrincipalIndex, Record, Replaced, Store, StoreError, StoreKey, Touched,
-    Version, async_trait,
-};
+use cloakroom::{Freshness, Record, Store, StoreKey, Version};
 use cloakroom_conformance::stories::tell;
 use cloakroom_testkit::{Network, Proxy, Seen};
 use tokio::task::yield_now;
-use xtask::server::{Persistence, RedisServer};
+use xtask::server::{MariadbServer, MemcachedServer, Persistence, PostgresServer, RedisServer};
+
+use self::faulty::{Fault, Faulty};
 
 /// How many verbs are dropped, unless `CLOAKROOM_CANCELLATIONS` says otherwise; fewer of databases, which take longer.
 const CANCELLATIONS: usize = 10_000;
 const CANCELLATIONS_OF_A_DATABASE: usize = 2_500;
+/// How many are dropped at length.
+const MANY: usize = 1_000_000;
 /// How many connections work side by side, each with keys of its own.
-const WORKERS: u8 = 4;
+const WORKERS: u8 = 16;
 /// How many keys a connection works on.
 const KEYS: u64 = 8;
 /// How many dropped verbs on one key may still be under way, where they go on by themselves.
@@ -63,8 +66,33 @@ enum Quiet {
 }
 
 impl Way {
-    fn to(variable: &str, namespace: &'static str, more: &'static str, quiet: Quiet) -> Self {
-        let url = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} names a server"));
+    fn redis(url: String) -> Self {
+        Self::to(url, "prefix", "", Quiet::AtOnce)
+    }
+
+    fn memcached(url: String) -> Self {
+        Self::to(url, "prefix", "&max_connections=1", Quiet::Soon)
+    }
+
+    fn postgres(url: String) -> Self {
+        Self::to(
+            url,
+            "table",
+            "&max_connections=1&connect_timeout=20s&sweep=never&sslmode=disable",
+            Quiet::Soon,
+        )
+    }
+
+    fn mariadb(url: String) -> Self {
+        Self::to(
+            url,
+            "table",
+            "&max_connections=1&connect_timeout=20s&sweep=never&ssl-mode=DISABLED",
+            Quiet::Soon,
+        )
+    }
+
+    fn to(url: String, namespace: &'static str, more: &'static str, quiet: Quiet) -> Self {
         let after = url.split("127.0.0.1:").nth(1).expect("it is on this machine");
         let port: String = after.chars().take_while(char::is_ascii_digit).collect();
         let server = SocketAddr::from(([127, 0, 0, 1], port.parse().expect("a port")));
@@ -91,32 +119,60 @@ impl Way {
 #[ignore = "needs redis: run `cargo xtask test`"]
 fn dropped_verbs_leave_nothing_to_others_in_redis() {
     let server = RedisServer::builder().with_persistence(Persistence::Nothing).start().expect("a server");
-    let address = SocketAddr::from(([127, 0, 0, 1], server.port()));
-    let way = Way { server: address, url: server.url(), namespace: "prefix", more: "", quiet: Quiet::AtOnce };
-    dropped_verbs_leave_nothing_to_others("redis", &way, CANCELLATIONS);
+    dropped_verbs_leave_nothing_to_others("redis", &Way::redis(server.url()), CANCELLATIONS);
 }
 
 #[test]
 #[ignore = "needs memcached: run `cargo xtask test`"]
 fn dropped_verbs_leave_nothing_to_others_in_memcached() {
-    let way = Way::to("CLOAKROOM_TEST_MEMCACHED_URL", "prefix", "&max_connections=1", Quiet::Soon);
+    let way = Way::memcached(named_by("CLOAKROOM_TEST_MEMCACHED_URL"));
     dropped_verbs_leave_nothing_to_others("memcached", &way, CANCELLATIONS);
 }
 
 #[test]
 #[ignore = "needs postgres: run `cargo xtask test`"]
 fn dropped_verbs_leave_nothing_to_others_in_postgres() {
-    let more = "&max_connections=1&sweep=never&sslmode=disable";
-    let way = Way::to("CLOAKROOM_TEST_POSTGRES_URL", "table", more, Quiet::Soon);
+    let way = Way::postgres(named_by("CLOAKROOM_TEST_POSTGRES_URL"));
     dropped_verbs_leave_nothing_to_others("postgres", &way, CANCELLATIONS_OF_A_DATABASE);
 }
 
 #[test]
 #[ignore = "needs mariadb: run `cargo xtask test`"]
 fn dropped_verbs_leave_nothing_to_others_in_mariadb() {
-    let more = "&max_connections=1&sweep=never&ssl-mode=DISABLED";
-    let way = Way::to("CLOAKROOM_TEST_MARIADB_URL", "table", more, Quiet::Soon);
+    let way = Way::mariadb(named_by("CLOAKROOM_TEST_MARIADB_URL"));
     dropped_verbs_leave_nothing_to_others("mariadb", &way, CANCELLATIONS_OF_A_DATABASE);
+}
+
+#[test]
+#[ignore = "faults redis: run `cargo xtask faults`"]
+fn a_million_dropped_verbs_leave_nothing_to_others_in_redis() {
+    let server = RedisServer::builder().with_persistence(Persistence::Nothing).start().expect("a server");
+    dropped_verbs_leave_nothing_to_others("redis", &Way::redis(server.url()), MANY);
+}
+
+#[test]
+#[ignore = "faults memcached: run `cargo xtask faults`"]
+fn a_million_dropped_verbs_leave_nothing_to_others_in_memcached() {
+    let server = MemcachedServer::start().expect("a server");
+    dropped_verbs_leave_nothing_to_others("memcached", &Way::memcached(server.url()), MANY);
+}
+
+#[test]
+#[ignore = "faults postgres: run `cargo xtask faults`"]
+fn a_million_dropped_verbs_leave_nothing_to_others_in_postgres() {
+    let server = PostgresServer::start().expect("a server");
+    dropped_verbs_leave_nothing_to_others("postgres", &Way::postgres(server.url()), MANY);
+}
+
+#[test]
+#[ignore = "faults mariadb: run `cargo xtask faults`"]
+fn a_million_dropped_verbs_leave_nothing_to_others_in_mariadb() {
+    let server = MariadbServer::start().expect("a server");
+    dropped_verbs_leave_nothing_to_others("mariadb", &Way::mariadb(server.url()), MANY);
+}
+
+fn named_by(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} names a server"))
 }
 
 fn dropped_verbs_leave_nothing_to_others(name: &str, way: &Way, few: usize) {
@@ -160,7 +216,7 @@ fn dropped_verbs_leave_nothing_to_others(name: &str, way: &Way, few: usize) {
 /// A story's minute is too short for these.
 fn tell_long(story: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let patience = Duration::from_secs(60 * 60);
+    let patience = Duration::from_secs(3 * 60 * 60);
     runtime.block_on(async { tokio::time::timeout(patience, story).await.expect("in time") });
 }
 
@@ -308,7 +364,7 @@ impl<S: Store> Worker<S> {
             self.report.answers_checked += 1;
             let problem = match answer {
                 Ok(found) => self.judge(key, &name, found),
-                Err(error) => Some(format!("load failed: {error}")),
+                Err(error) => Some(format!("load failed: {error:?}")),
             };
             self.report.wrong.extend(problem);
         }
@@ -402,65 +458,4 @@ fn record(name: &StoreKey) -> Record {
 /// Says to which key and version it belongs.
 fn payload(name: &StoreKey, version: Version) -> Vec<u8> {
     [name.as_bytes().as_slice(), &version.to_be_bytes()].concat().repeat(8)
-}
-
-/// A store that is wrong in one way.
-#[derive(Debug)]
-struct Faulty {
-    store: Arc<dyn Store>,
-    fault: Fault,
-}
-
-#[derive(Debug)]
-enum Fault {
-    /// A load hands out the reply of the one before.
-    OneLate(Mutex<Option<Record>>),
-    /// Two keys are taken for one.
-    MixesKeys,
-}
-
-impl Faulty {
-    fn key(&self, key: &StoreKey) -> StoreKey {
-        let mut bytes = *key.as_bytes();
-        if matches!(self.fault, Fault::MixesKeys) {
-            bytes[1..].iter_mut().for_each(|byte| *byte &= !1);
-        }
-        StoreKey::from_bytes(bytes)
-    }
-}
-
-#[async_trait]
-impl Store for Faulty {
-    async fn load(&self, key: &StoreKey, freshness: Freshness) -> Result<Option<Record>, StoreError> {
-        let found = self.store.load(&self.key(key), freshness).await?;
-        match &self.fault {
-            Fault::OneLate(last) => Ok(std::mem::replace(&mut *last.lock().unwrap(), found)),
-            Fault::MixesKeys => Ok(found),
-        }
-    }
-
-    async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
-        self.store.create(&self.key(key), record).await
-    }
-
-    async fn replace(
-        &self,
-        key: &StoreKey,
-        expected: Version,
-        record: &Record,
-    ) -> Result<Replaced, StoreError> {
-        self.store.replace(&self.key(key), expected, record).await
-    }
-
-    async fn touch(&self, key: &StoreKey, expected: Version, ttl: Duration) -> Result<Touched, StoreError> {
-        self.store.touch(&self.key(key), expected, ttl).await
-    }
-
-    async fn delete(&self, key: &StoreKey) -> Result<Deleted, StoreError> {
-        self.store.delete(&self.key(key)).await
-    }
-
-    fn principals(&self) -> Option<&dyn PrincipalIndex> {
-        None
-    }
 }
