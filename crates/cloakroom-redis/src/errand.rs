@@ -62,6 +62,14 @@ impl Errand {
         failure.into_store_error(self.effect, self.doubt)
     }
 
+    /// What the verb answers when a reply has not the type that the command gives: a write may be in place.
+    pub(crate) fn nonsense(&self, what: &'static str) -> StoreError {
+        match (self.effect, self.doubt) {
+            (Effect::Read, Doubt::None) => error::corrupt(what),
+            (Effect::Write, _) | (_, Doubt::EarlierTry) => error::untold(what),
+        }
+    }
+
     /// The replies, if there are as many as commands were sent and none is an error.
     pub(crate) fn replies<const N: usize>(&self, all: Vec<Value>) -> Result<[Value; N], StoreError> {
         for reply in &all {
@@ -69,6 +77,6 @@ impl Errand {
                 return Err(error::refused(error, self.doubt));
             }
         }
-        all.try_into().map_err(|_| error::corrupt("the number of replies is not that of the commands"))
+        all.try_into().map_err(|_| self.nonsense("the number of replies is not that of the commands"))
     }
 }

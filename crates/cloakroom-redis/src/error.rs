@@ -93,9 +93,14 @@ pub(crate) fn unwelcome(error: ServerError) -> Failure {
     Failure::Unreached(error.into())
 }
 
-/// What a verb answers when a reply has not the type that the command gives.
+/// What a read answers when a reply has not the type that the command gives.
 pub(crate) fn corrupt(what: &'static str) -> StoreError {
     failed(StoreErrorKind::Corrupt, Some(Cause::words(what)))
+}
+
+/// What a verb answers when it may have written, and what came back does not tell.
+pub(crate) fn untold(what: &'static str) -> StoreError {
+    failed(StoreErrorKind::Ambiguous, Some(Cause::words(what)))
 }
 
 /// What a verb answers when its outcome cannot be known: an earlier try may have taken effect, and

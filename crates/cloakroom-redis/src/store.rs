@@ -188,9 +188,9 @@ impl RedisStore {
         match errand.replies(values)? {
             [Value::BulkString(word)] => match Verdict::read(&word) {
                 Some(verdict) => Ok((verdict, waited)),
-                None => Err(error::corrupt(NO_WORD)),
+                None => Err(errand.nonsense(NO_WORD)),
             },
-            _ => Err(error::corrupt(NO_WORD)),
+            _ => Err(errand.nonsense(NO_WORD)),
         }
     }
 
@@ -253,7 +253,7 @@ impl Store for RedisStore {
         match errand.replies(values)? {
             [Value::Okay] => return self.judge(waited).map(|()| Created::Created),
             [Value::Nil] => {}
-            _ => return Err(error::corrupt("the reply to SET is neither OK nor nil")),
+            _ => return Err(errand.nonsense("the reply to SET is neither OK nor nil")),
         }
         errand.only_looks();
         let mut command = redis::cmd("GETRANGE");
@@ -266,7 +266,7 @@ impl Store for RedisStore {
             }
             ([Value::BulkString(_)], Doubt::None) => Ok(Created::Occupied),
             ([Value::BulkString(_)], Doubt::EarlierTry) => Err(error::ambiguous()),
-            _ => Err(error::corrupt("the reply to GETRANGE is no string")),
+            _ => Err(errand.nonsense("the reply to GETRANGE is no string")),
         }
     }
 
@@ -322,7 +322,7 @@ impl Store for RedisStore {
                 Ok(if doubt == Doubt::None { Deleted::Missing } else { Deleted::Deleted })
             }
             ([Value::Int(_)], _) => self.judge(waited).map(|()| Deleted::Deleted),
-            _ => Err(error::corrupt("the reply to DEL is no number")),
+            _ => Err(errand.nonsense("the reply to DEL is no number")),
         }
     }
 
