@@ -199,3 +199,49 @@ pub enum ErrorKind {
     /// Anything else.
     Other,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::{Error, ErrorKind};
+    use crate::store_error::{StoreError, StoreErrorKind};
+
+    #[test]
+    fn clients_learn_a_status_and_its_text() {
+        for (kind, status, text) in [
+            (ErrorKind::Timeout, 503, "session store unavailable"),
+            (ErrorKind::Ended, 409, "session ended"),
+            (ErrorKind::TooLarge, 413, "session too large"),
+            (ErrorKind::Unsupported, 501, "not supported by the session store"),
+            (ErrorKind::Value, 500, "internal server error"),
+        ] {
+            let error = Error::new(kind);
+            assert_eq!((error.status(), error.public_message()), (status, text), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_transient() {
+        assert!(Error::new(ErrorKind::Contention).is_transient());
+        for kind in [ErrorKind::Ended, ErrorKind::Full, ErrorKind::Value, ErrorKind::Misconfigured] {
+            assert!(!Error::new(kind).is_transient(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn error_of_a_store_is_the_source() {
+        let error = Error::from(StoreError::new(StoreErrorKind::Timeout, "attic"));
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(error.source().unwrap().to_string().starts_with("attic: "));
+        assert!(Error::new(ErrorKind::Timeout).source().is_none());
+    }
+
+    #[test]
+    fn codec_says_what_is_too_large_and_what_is_no_value() {
+        let too_large = cloakroom_codec::Value::encode(&"x".repeat(2 << 20)).unwrap_err();
+        assert_eq!(Error::from(too_large).kind(), ErrorKind::TooLarge);
+        let other = cloakroom_codec::Value::encode(&1).unwrap().decode::<String>().unwrap_err();
+        assert_eq!(Error::from(other).kind(), ErrorKind::Value);
+    }
+}

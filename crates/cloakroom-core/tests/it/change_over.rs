@@ -50,6 +50,27 @@ async fn upkeep_that_met_a_login_sends_no_token() {
 }
 
 #[tokio::test]
+async fn token_and_record_are_each_brought_under_the_new_key() {
+    let fleet = Fleet::new(false);
+    let (before, after) = (fleet.world(&[1, 2], |b| b), fleet.world(&[2, 1], |b| b));
+    let mut browser = before.logged_in("ada").await;
+    let mut late = browser.clone();
+    assert!(after.request(&mut browser, |s| Ok(s.len())).await.1.set_cookie().is_some());
+    // The record is under the new key by now, this copy of the token is not.
+    assert!(after.request(&mut late, |s| Ok(s.len())).await.1.set_cookie().is_some());
+
+    let new = browser.token.clone();
+    before.request(&mut browser.clone(), |s| s.set("a", &1)).await;
+    // Now the record is under the old key, and the token is not.
+    browser.token = new;
+    after.store.reset_calls();
+    after.request(&mut browser, |s| Ok(s.len())).await;
+    assert_eq!(after.store.calls().replaces, 1);
+    after.request(&mut browser, |s| Ok(s.len())).await;
+    assert_eq!(after.store.calls().replaces, 1, "once");
+}
+
+#[tokio::test]
 async fn reader_under_an_old_key_does_not_overwrite_a_login() {
     let fleet = Fleet::new(false);
     let mut browser = fleet.world(&[1], |b| b).logged_in("ada").await;

@@ -301,3 +301,17 @@ async fn panicking_handler_stores_nothing() {
     assert_eq!(world.value(&mut browser, "marker").await, None);
     assert!(world.events().contains(&SessionEventKind::HandlerPanicked));
 }
+
+#[tokio::test]
+async fn response_of_a_login_that_panicked_is_kept_by_nobody() {
+    let world = World::new();
+    let visit = world.visit(&Browser::default());
+    let session = visit.session().await.unwrap();
+    let handler = tokio::spawn(async move {
+        session.authenticate("ada").unwrap();
+        panic!("a handler");
+    });
+    assert!(handler.await.unwrap_err().is_panic());
+    let response = Browser::default().take(&visit.commit().await);
+    assert_eq!((response.set_cookie(), response.header("cache-control")), (None, Some("no-store")));
+}

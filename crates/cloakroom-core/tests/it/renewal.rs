@@ -86,6 +86,21 @@ async fn grace_begins_when_the_new_secret_comes_back() {
 }
 
 #[tokio::test]
+async fn secret_is_not_renewed_while_its_predecessor_is_good() {
+    let world = renewing();
+    let mut browser = world.logged_in("ada").await;
+    world.clock.advance(PERIOD);
+    assert!(world.request(&mut browser, |s| Ok(s.len())).await.1.set_cookie().is_some());
+    // The new secret comes back late, so that the grace of the old one outlasts the period.
+    world.clock.advance(PERIOD - GRACE / 2);
+    assert_eq!(world.request(&mut browser, |s| Ok(s.len())).await.1.set_cookie(), None);
+    world.clock.advance(GRACE - Duration::from_millis(1));
+    assert_eq!(world.request(&mut browser, |s| Ok(s.len())).await.1.set_cookie(), None, "two were good");
+    world.clock.advance(Duration::from_millis(1));
+    assert!(world.request(&mut browser, |s| Ok(s.len())).await.1.set_cookie().is_some(), "it is time");
+}
+
+#[tokio::test]
 async fn reuse_may_be_reported_only() {
     let world = World::with(|builder| {
         builder.with_renewal(Renewal::every(PERIOD).with_grace(GRACE)).with_on_reuse(OnReuse::Report)

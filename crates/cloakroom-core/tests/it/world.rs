@@ -21,6 +21,10 @@ struct Log(Arc<Mutex<Vec<SessionEventKind>>>);
 
 impl SessionEvents for Log {
     fn on_event(&self, event: &SessionEvent) {
+        use SessionEventKind::{Authenticated, Created, Rotated};
+        // What panics here is not kept, and missed by whoever looks for it.
+        let has_a_name = matches!(event.kind(), Created | Authenticated | Rotated);
+        assert!(event.handle().is_some() || !has_a_name);
         self.0.lock().unwrap().push(event.kind());
     }
 }
