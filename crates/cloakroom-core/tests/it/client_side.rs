@@ -100,6 +100,7 @@ async fn a_stranger_costs_nothing_and_gets_nothing() {
             .request(&mut browser, |session| {
                 session.set("a", &1)?;
                 session.remove("a")?;
+                session.rotate()?;
                 session.get::<i64>("a")
             })
             .await;
