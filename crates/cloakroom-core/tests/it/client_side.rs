@@ -100,7 +100,7 @@ async fn a_stranger_costs_nothing_and_gets_nothing() {
             .request(&mut browser, |session| {
                 session.set("a", &1)?;
                 session.remove("a")?;
-                session.rotate()?;
+                session.remember(Duration::from_secs(86_400))?;
                 session.get::<i64>("a")
             })
             .await;

@@ -285,7 +285,7 @@ async fn commit_that_would_call_the_store_is_known_before() {
     session.set("a", &1).unwrap();
     assert!(stranger.needs_store());
     session.remove("a").unwrap();
-    session.rotate().unwrap();
+    session.remember(Duration::from_secs(86_400)).unwrap();
     assert!(!stranger.needs_store(), "there is nothing to store");
 }
 
