@@ -107,3 +107,38 @@ pub enum StoreErrorKind {
     /// Anything else; the call may have taken effect.
     Other,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::{StoreError, StoreErrorKind};
+
+    #[test]
+    fn it_says_which_store_failed_why_and_whether_to_try_again() {
+        use StoreErrorKind::{
+            Ambiguous, Corrupt, Full, Misconfigured, Other, Timeout, TooLarge, Unavailable,
+        };
+        for (kind, is_transient, is_ambiguous) in [
+            (Unavailable, true, false),
+            (Timeout, true, true),
+            (Ambiguous, true, true),
+            (Other, false, true),
+            (Corrupt, false, false),
+            (TooLarge, false, false),
+            (Full, false, false),
+            (Misconfigured, false, false),
+        ] {
+            let error = StoreError::new(kind, "attic").with_source("a moth");
+            assert_eq!((error.kind(), error.store()), (kind, "attic"));
+            assert_eq!(
+                (error.is_transient(), error.is_ambiguous()),
+                (is_transient, is_ambiguous),
+                "{kind:?}"
+            );
+            assert_eq!(error.source().unwrap().to_string(), "a moth");
+            assert!(error.to_string().starts_with("attic: "));
+        }
+        assert!(StoreError::new(Other, "attic").source().is_none());
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloakroom_core::{EndReason, ErrorKind, Expiry, OnEnded, Renewal, SessionEventKind};
 
 use crate::fleet::Fleet;
-use crate::world::World;
+use crate::world::{Browser, World};
 
 #[tokio::test]
 async fn save_that_met_a_login_sends_no_token() {
@@ -154,6 +154,25 @@ async fn index_follows_the_key_ring() {
     assert_eq!(dropped.principal(&mut browser).await.as_deref(), Some("ada"), "alive");
     let _ = dropped.sessions.revoke_all("ada").await.unwrap();
     assert_eq!(dropped.principal(&mut browser).await, None, "all of ada's sessions were revoked");
+}
+
+#[tokio::test]
+async fn index_is_told_of_a_principal_and_of_a_longer_life_only() {
+    let fleet = Fleet::new(true);
+    let world = fleet.world(&[1], |b| b);
+    let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("a", &1)).await;
+    assert_eq!(fleet.entries(), (0, 0), "nobody is logged in");
+    world.request(&mut browser, |s| s.authenticate("ada")).await;
+    assert_eq!(fleet.entries(), (1, 1));
+    world.request(&mut browser, |s| s.set("a", &2)).await;
+    world.request(&mut browser, |s| s.set_expiry(Expiry::new(minute, hour))).await;
+    assert_eq!(fleet.entries(), (1, 1), "it is known, and for longer");
+    world.request(&mut browser, |s| s.set_expiry(Expiry::new(minute, 2 * hour))).await;
+    assert_eq!(fleet.entries(), (2, 1), "it lives longer");
+    world.request(&mut browser, |s| s.authenticate("eve")).await;
+    assert_eq!(fleet.entries(), (3, 1), "it is somebody else's");
 }
 
 #[tokio::test]

@@ -196,6 +196,7 @@ async fn a_late_write_beyond_the_deadline_is_refused() {
     let world = World::with(KeyRing::generate(), |builder| builder.with_expiry(expiry));
     let mut browser = Browser::default();
     world.request(&mut browser, |session| session.set("a", &1)).await;
+    world.events();
     let ((), response) = world
         .request(&mut browser, |session| {
             world.clock.advance(Duration::from_secs(10));
@@ -203,6 +204,34 @@ async fn a_late_write_beyond_the_deadline_is_refused() {
         })
         .await;
     assert_eq!((response.status, response.set_cookie()), (Some(409), None));
+    assert!(world.events().contains(&SessionEventKind::WriteRefused));
+}
+
+#[tokio::test]
+async fn saved_before_something_too_large_it_is_sent_with_the_refusal() {
+    let (world, mut browser) = (World::new(), Browser::default());
+    let visit = world.sessions.visit([]);
+    let session = visit.session().await.unwrap();
+    session.set("a", &1).unwrap();
+    session.save().await.unwrap();
+    session.set("b", &"x".repeat(2040)).unwrap();
+    world.events();
+    let response = browser.take(&visit.commit().await);
+    assert!(response.status == Some(413) && response.set_cookie().is_some(), "{response:?}");
+    assert!(!world.events().contains(&SessionEventKind::WriteRefused), "the session goes on");
+    assert_eq!(world.value(&mut browser, "a").await, Some(1));
+}
+
+#[tokio::test]
+async fn upkeep_that_cannot_be_sealed_lets_the_response_pass() {
+    let ring = || KeyRing::from_secrets([[[1; 16], [2; 16]].concat()]).unwrap();
+    let (large, mut browser) = (World::with(ring(), |builder| builder), Browser::default());
+    large.request(&mut browser, |session| session.set("a", &"x".repeat(1000))).await;
+    let small = World::with(ring(), |builder| builder.with_max_size(512));
+    small.clock.advance(Duration::from_secs(600));
+    let (len, response) = small.request(&mut browser, |session| Ok(session.len())).await;
+    assert_eq!((len, response.status, response.set_cookie()), (1, None, None));
+    assert_eq!(small.events(), [SessionEventKind::UpkeepFailed]);
 }
 
 #[tokio::test]

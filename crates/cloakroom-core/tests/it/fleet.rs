@@ -1,6 +1,7 @@
 //! Instances of one application over one store, with key rings and policies of their own.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ pub(crate) struct Shop {
     inner: Arc<ModelStore>,
     replaces: Mutex<VecDeque<Step>>,
     index: Mutex<BTreeMap<PrincipalTag, BTreeSet<StoreKey>>>,
+    entered: AtomicUsize,
     indexed: bool,
 }
 
@@ -68,6 +70,7 @@ impl Store for Shop {
 #[async_trait]
 impl PrincipalIndex for Shop {
     async fn enter(&self, tag: &PrincipalTag, key: &StoreKey, _: Duration) -> Result<(), StoreError> {
+        self.entered.fetch_add(1, Ordering::SeqCst);
         self.index.lock().unwrap().entry(*tag).or_default().insert(*key);
         Ok(())
     }
@@ -109,6 +112,7 @@ impl Fleet {
             inner: Arc::clone(&model),
             replaces: Mutex::default(),
             index: Mutex::default(),
+            entered: AtomicUsize::new(0),
             indexed,
         });
         Self { clock, model, shop }
@@ -126,6 +130,11 @@ impl Fleet {
             KeyRing::from_secrets(secrets).unwrap(),
             policy,
         )
+    }
+    /// How often a key was entered into the index, and how many there are.
+    pub(crate) fn entries(&self) -> (usize, usize) {
+        let listed = self.shop.index.lock().unwrap().values().map(BTreeSet::len).sum();
+        (self.shop.entered.load(Ordering::SeqCst), listed)
     }
     pub(crate) fn plan(&self, steps: &[Step]) {
         *self.shop.replaces.lock().unwrap() = steps.iter().copied().collect();
