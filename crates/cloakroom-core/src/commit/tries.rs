@@ -34,7 +34,7 @@ impl<'m> Tries<'m> {
     pub(super) fn another_after(&self, error: &StoreError) -> bool {
         let now = self.manager.clock.monotonic();
         let took = now.saturating_sub(self.began);
-        let in_time = now < self.ends_at && now.saturating_add(took) <= self.ends_at;
+        let in_time = now.saturating_add(took) <= self.ends_at;
         error.is_ambiguous() && error.is_transient() && self.count < MOST && in_time
     }
 }
