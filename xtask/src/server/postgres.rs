@@ -325,6 +325,8 @@ impl Setup {
             "-c",
             "max_connections=200",
         ]);
+        // In its own directory, which goes with it: elsewhere, a server that is killed leaves its segments behind.
+        command.args(["-c", "dynamic_shared_memory_type=mmap"]);
         command.args(["-c", "shared_preload_libraries=pg_stat_statements", "-c"]);
         command.arg(format!("unix_socket_directories={}", directory.path().display()));
         command.arg("-D").arg(directory.join(DATA)).arg("-p").arg(port.to_string());
