@@ -31,9 +31,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Whether and how often expired rows are removed in the background.
 ///
 /// They are gone for every verb the moment they expire, swept or not: this is about the room that they take. The
-/// task removes 500 rows at a time, or 100 on SQLite, where other writers wait for it, rests in between, survives outages, and ends with the last clone of its store. Where
-/// the runtime that it lives in ends before, the next verb takes it over into its own, and says so to the log. The
-/// time between two rounds varies at random by a half, so that nodes do not march in step; any number of them may sweep.
+/// task removes 500 rows at a time, or 100 on SQLite, where other writers wait for it; it rests in between, survives
+/// outages, and ends with the last clone of its store. Where the runtime that it lives in ends before, the next verb
+/// takes it over into its own, and says so to the log. The time between two rounds varies at random by a half, so that
+/// nodes do not march in step; any number of them may sweep.
 ///
 /// ```
 /// use std::time::Duration;
