@@ -32,6 +32,8 @@ pub(crate) struct Ledger {
     pub(crate) errors: Vec<(Instant, String)>,
     /// How many acknowledged writes were gone later.
     pub(crate) lost: u64,
+    /// How many writes were read and gone later, though nobody had acknowledged them.
+    pub(crate) unsaid: u64,
     /// The longest verb, without what the machine was late by meanwhile.
     pub(crate) longest: Duration,
 }
@@ -43,7 +45,8 @@ impl Load {
         let lateness = Arc::new(Lateness::watch());
         let writer = |key: &StoreKey| {
             let (lateness, ledger) = (Arc::clone(&lateness), Ledger::default());
-            let writer = Writer { store: store.clone(), key: *key, at: None, ledger, lateness };
+            let writer =
+                Writer { store: store.clone(), key: *key, at: None, acknowledged: 0, ledger, lateness };
             (*key, tokio::spawn(writer.run(end.subscribe())))
         };
         let writers = keys.iter().map(writer).collect();
@@ -69,8 +72,10 @@ impl Load {
 struct Writer {
     store: RedisStore,
     key: StoreKey,
-    /// The number that was acknowledged last, and its version.
+    /// The number that was in place at last, and its version.
     at: Option<(u64, Version)>,
+    /// How many numbers of those in place were acknowledged, or are below one that was.
+    acknowledged: u64,
     ledger: Ledger,
     lateness: Arc<Lateness>,
 }
@@ -103,6 +108,7 @@ impl Writer {
         match done {
             Ok(true) => {
                 self.at = Some((number, next.version));
+                self.acknowledged = number + 1;
                 self.ledger.good.push(Instant::now());
             }
             Ok(false) => {
@@ -130,7 +136,12 @@ impl Writer {
         let found = found
             .map(|record| (u64::from_be_bytes(record.payload.try_into().expect("a number")), record.version));
         let count = |at: Option<(u64, Version)>| at.map_or(0, |(number, _)| number + 1);
-        self.ledger.lost += count(self.at).saturating_sub(count(found));
+        // A write that did not reach enough replicas in time is there to be read, and acknowledged by nobody.
+        let (lost, gone) =
+            (self.acknowledged.saturating_sub(count(found)), count(self.at).saturating_sub(count(found)));
+        self.ledger.lost += lost;
+        self.ledger.unsaid += gone - lost;
+        self.acknowledged -= lost;
         self.at = found;
         true
     }
@@ -151,6 +162,7 @@ pub(crate) struct Report {
     pub(crate) good: usize,
     pub(crate) errors: BTreeMap<String, usize>,
     pub(crate) lost: u64,
+    pub(crate) unsaid: u64,
     pub(crate) longest: Duration,
     /// The longest time without an acknowledged write.
     pub(crate) outage: Duration,
@@ -166,7 +178,7 @@ impl Report {
         promoted: Instant,
         lateness: &Lateness,
     ) -> Self {
-        let (mut good, mut errors, mut lost) = (Vec::new(), BTreeMap::new(), 0);
+        let (mut good, mut errors, mut lost, mut unsaid) = (Vec::new(), BTreeMap::new(), 0, 0);
         let (mut longest, mut gap) = (Duration::ZERO, Duration::ZERO);
         for ledger in ledgers {
             let after = ledger.good.iter().find(|at| **at > promoted).expect("a write after the promotion");
@@ -176,18 +188,19 @@ impl Report {
                 *errors.entry(kind.clone()).or_default() += 1;
             }
             lost += ledger.lost;
+            unsaid += ledger.unsaid;
             longest = longest.max(ledger.longest);
         }
         good.sort();
         let outage = good.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
-        Self { good: good.len(), errors, lost, longest, outage, gap, late: lateness.worst() }
+        Self { good: good.len(), errors, lost, unsaid, longest, outage, gap, late: lateness.worst() }
     }
 
     pub(crate) fn print(&self, what: &str) {
         println!(
-            "{what}: {} writes acknowledged, {} of them lost; errors {:?}; longest verb {:?}; no write for {:?}; \
+            "{what}: {} writes acknowledged, {} of them lost; {} more read and gone; errors {:?}; longest verb {:?}; no write for {:?}; \
              last writer back {:?} after the promotion; the machine was late by {:?} at worst",
-            self.good, self.lost, self.errors, self.longest, self.outage, self.gap, self.late
+            self.good, self.lost, self.unsaid, self.errors, self.longest, self.outage, self.gap, self.late
         );
     }
 }

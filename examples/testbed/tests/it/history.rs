@@ -50,14 +50,41 @@ struct Possible {
     /// How high the counter is at least and at most; a counter that is not there counts nothing.
     least: u64,
     most: u64,
+    /// Writes that nobody acknowledged, and that may still arrive: a server that stood still finds them in its buffers.
+    /// The next write that is acknowledged moves the version, and what has not arrived by then never will.
+    late: Late,
     /// A login or logout was not acknowledged: the cookie may be worth nothing.
     may_be_lost: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Late {
+    values: BTreeSet<String>,
+    additions: u64,
 }
 
 impl Possible {
     fn nothing(crash: Crash) -> Self {
         let may_be_lost = crash == Crash::LosesEverything;
-        Self { crash, values: [None].into(), least: 0, most: 0, may_be_lost }
+        Self { crash, values: [None].into(), least: 0, most: 0, late: Late::default(), may_be_lost }
+    }
+
+    /// A write is acknowledged: what was late has arrived before it, or never will.
+    fn settle(&mut self) {
+        let late = std::mem::take(&mut self.late);
+        self.values.extend(late.values.into_iter().map(Some));
+        self.most += late.additions;
+    }
+
+    /// How high the counter can be when it is read.
+    fn highest(&self) -> u64 {
+        self.most + self.late.additions
+    }
+
+    /// This is how high it is; what it had of those that were late cannot arrive again.
+    fn count(&mut self, sum: u64) {
+        self.late.additions -= sum.saturating_sub(self.most);
+        (self.least, self.most) = (sum, sum);
     }
 
     /// What is lost is not found again.
@@ -74,7 +101,7 @@ impl Possible {
 
 /// Checks the events of each client, in their order; returns what no true store can have answered.
 ///
-/// - What was acknowledged is there afterwards; what was not may be or not.
+/// - What was acknowledged is there afterwards; what was not may be or not, and may come until the next write that is.
 /// - A value is one that this client wrote.
 /// - The counter is at least as high as the acknowledged additions, and at most as high as all.
 /// - A session ends by a logout only, or with a server that keeps nothing, and then stays dead.
@@ -105,23 +132,28 @@ fn step(possible: &mut Possible, event: &Event) -> Option<String> {
         (Act::ReadWithDeadCookie | Act::AddParked, _) => return wrong(),
         (_, Answer::Ended) if possible.may_be_lost => {}
         (_, Answer::Other(_) | Answer::Ended) => return wrong(),
-        (Act::Set(value), Answer::Done) => possible.values = [Some(value.clone())].into(),
+        (Act::Set(value), Answer::Done) => {
+            possible.settle();
+            possible.values = [Some(value.clone())].into();
+        }
         (Act::Set(value), Answer::Unavailable) => {
-            possible.values.insert(Some(value.clone()));
+            possible.late.values.insert(value.clone());
         }
         (Act::Add, Answer::Found(sum)) => match sum.parse::<u64>() {
-            Ok(sum) if (possible.least() + 1..=possible.most + 1).contains(&sum) => {
+            Ok(sum) if (possible.least() + 1..=possible.highest() + 1).contains(&sum) => {
+                possible.settle();
                 (possible.least, possible.most) = (sum, sum);
             }
             _ => return wrong(),
         },
-        (Act::Add, Answer::Unavailable) => possible.most += 1,
+        (Act::Add, Answer::Unavailable) => possible.late.additions += 1,
         (Act::ReadValue, Answer::Found(value)) => {
-            let value = Some(value.clone());
-            if !possible.values.contains(&value) {
+            let found = Some(value.clone());
+            if !possible.values.contains(&found) && !possible.late.values.contains(value) {
                 return wrong();
             }
-            possible.values = [value].into();
+            possible.late.values.remove(value);
+            possible.values = [found].into();
         }
         (Act::ReadValue, Answer::Absent) => {
             if !possible.values.contains(&None) {
@@ -132,9 +164,7 @@ fn step(possible: &mut Possible, event: &Event) -> Option<String> {
             }
         }
         (Act::ReadCounter, Answer::Found(sum)) => match sum.parse::<u64>() {
-            Ok(sum) if (possible.least()..=possible.most).contains(&sum) => {
-                (possible.least, possible.most) = (sum, sum);
-            }
+            Ok(sum) if (possible.least()..=possible.highest()).contains(&sum) => possible.count(sum),
             _ => return wrong(),
         },
         (Act::ReadCounter, Answer::Absent) => {
@@ -143,10 +173,12 @@ fn step(possible: &mut Possible, event: &Event) -> Option<String> {
                     return wrong();
                 }
                 possible.lose();
+            } else {
+                possible.count(0);
             }
         }
-        (Act::ReadValue | Act::ReadCounter, Answer::Unavailable)
-        | (Act::Login | Act::Logout, Answer::Done) => {}
+        (Act::ReadValue | Act::ReadCounter, Answer::Unavailable) | (Act::Logout, Answer::Done) => {}
+        (Act::Login, Answer::Done) => possible.settle(),
         (Act::Login | Act::Logout, Answer::Unavailable) => possible.may_be_lost = true,
         _ => return wrong(),
     }
@@ -191,6 +223,32 @@ fn doctored_histories_are_objected_to() {
     assert!(doctored(8, Answer::Other("500".to_owned())) > 0, "another error than unavailability");
     assert!(doctored(10, found("b")) > 0, "a session that came back");
     assert!(doctored(12, found("b")) > 0, "a stranger who sees a value");
+    let unsaid = [
+        event(set("a"), Answer::Done),
+        event(set("b"), Answer::Unavailable),
+        event(Act::Add, Answer::Unavailable),
+        event(Act::ReadValue, found("a")),
+        event(Act::ReadCounter, Answer::Absent),
+    ];
+    let then = |events: &[(Act, Answer)]| {
+        let events = events.iter().map(|(act, answer)| event(act.clone(), answer.clone()));
+        let history: Vec<Event> = unsaid.iter().cloned().chain(events).collect();
+        check(&history, Crash::KeepsEverything, limit).len()
+    };
+    let (value, counter) = (|text| (Act::ReadValue, found(text)), |text| (Act::ReadCounter, found(text)));
+    assert_eq!(then(&[value("b"), counter("1")]), 0, "writes that arrive after their answers");
+    assert_eq!(
+        then(&[(set("c"), Answer::Done), counter("1"), value("c")]),
+        0,
+        "one that arrives just in time"
+    );
+    assert_eq!(then(&[value("b"), value("a")]), 1, "a value that goes back");
+    assert_eq!(then(&[counter("2")]), 1, "an addition that arrives twice");
+    assert_eq!(then(&[counter("1"), counter("2")]), 1, "an addition that arrives again");
+    assert_eq!(then(&[(set("c"), Answer::Done), value("b")]), 1, "a value from before what was acknowledged");
+    let added = (Act::Add, found("1"));
+    assert_eq!(then(&[added.clone(), value("b"), counter("1")]), 0, "a value from before an addition");
+    assert_eq!(then(&[added, counter("2")]), 1, "an addition from before what was acknowledged");
     let forgetful = |history: &[Event]| check(history, Crash::LosesEverything, limit).len();
     let mut lost = good.to_vec();
     lost[1].answer = Answer::Absent;
