@@ -128,6 +128,49 @@ async fn remember_that_was_cut_short_reaches_the_client() {
 }
 
 #[tokio::test]
+async fn longer_life_whose_replies_were_lost_reaches_the_client() {
+    let month = Duration::from_secs(86400 * 30);
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    world.request(&mut browser, |s| s.remember(month)).await;
+    let visit = world.visit(&browser);
+    let session = visit.session().await.unwrap();
+    session.remember(month * 2).unwrap();
+    for _ in 0..3 {
+        world.store.fail_next(Verb::Replace, LOST);
+    }
+    assert!(session.save().await.is_err());
+    let response = browser.take(&visit.commit().await);
+    assert!(response.set_cookie().is_some_and(|c| c.contains("Max-Age")), "it lives longer");
+    // A value alone makes no session live longer.
+    let visit = world.visit(&browser);
+    let session = visit.session().await.unwrap();
+    session.set("a", &1).unwrap();
+    for _ in 0..3 {
+        world.store.fail_next(Verb::Replace, LOST);
+    }
+    assert!(session.save().await.is_err());
+    let response = browser.take(&visit.commit().await);
+    assert_eq!((response.status, response.set_cookie()), (None, None));
+    assert_eq!(world.value(&mut browser, "a").await, Some(1));
+}
+
+#[tokio::test]
+async fn change_that_cannot_be_stored_is_not_kept_for_later() {
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    let visit = world.visit(&browser);
+    let session = visit.session().await.unwrap();
+    session.set("a", &1).unwrap();
+    world.store.fail_next(Verb::Replace, Failure::Before(StoreErrorKind::TooLarge));
+    assert_eq!(session.save().await.unwrap_err().kind(), ErrorKind::TooLarge);
+    session.set("b", &2).unwrap();
+    assert_eq!(browser.take(&visit.commit().await).status, None);
+    assert_eq!(world.value(&mut browser, "a").await, None, "the handler was told that it is not stored");
+    assert_eq!(world.value(&mut browser, "b").await, Some(2));
+}
+
+#[tokio::test]
 async fn lost_create_is_tried_again() {
     let world = World::new();
     let mut browser = Browser::default();
