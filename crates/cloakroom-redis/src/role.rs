@@ -27,9 +27,10 @@ pub(crate) struct Role {
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
     Primary,
-    /// A replica that takes no writes. What it would be asked for may be old.
+    /// A replica. What it would be asked for may be old, and what it may be told to take is gone when it next hears
+    /// all from its primary.
     Replica,
-    /// It does not say, or takes writes whatever it is.
+    /// It does not say.
     Nothing,
 }
 
@@ -82,7 +83,7 @@ impl Told {
         let says = |line: &str| text.lines().any(|said| said.trim_end() == line);
         if says("role:master") {
             Self::Primary
-        } else if says("role:slave") && !says("slave_read_only:0") {
+        } else if says("role:slave") {
             Self::Replica
         } else {
             Self::Nothing

@@ -12,8 +12,8 @@ fn role_is_read_by_whole_lines() {
     assert_eq!(told("# Replication\r\nrole:master\r\nconnected_slaves:0\r\n"), Told::Primary);
     assert_eq!(told("# Replication\r\nrole:slave\r\nslave_read_only:1\r\n"), Told::Replica);
     assert_eq!(told("role:slave\r\n"), Told::Replica);
-    // One that was told to take writes takes ours.
-    assert_eq!(told("role:slave\r\nslave_read_only:0\r\n"), Told::Nothing);
+    // One that was told to take writes forgets them when it next hears all from its primary.
+    assert_eq!(told("role:slave\r\nslave_read_only:0\r\n"), Told::Replica);
     assert_eq!(told("role:active-replica\r\n"), Told::Nothing);
     assert_eq!(told("controller:role:slave\r\n"), Told::Nothing);
     assert_eq!(Told::read(Value::Okay), Told::Nothing);
