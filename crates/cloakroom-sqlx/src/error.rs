@@ -136,9 +136,10 @@ impl Failure {
 
     /// The connection came about, and then an answer did not, for a reason that no server gave.
     pub(crate) fn broken(error: &sqlx::Error) -> Self {
-        let corrupt = |what: &str| {
-            let cause = Cause { what: what.to_owned() };
-            Self::Refused(Refusal { kind: StoreErrorKind::Corrupt, remedy: Remedy::None, cause })
+        // Not `Corrupt`: that is a record of which nothing is left but itself, and this concerns all of them.
+        let another_table = || {
+            let cause = Cause { what: "a column has not the type of the schema".to_owned() };
+            Self::Refused(Refusal { kind: StoreErrorKind::Misconfigured, remedy: Remedy::None, cause })
         };
         match error {
             sqlx::Error::Io(error) => Self::Lost(Cause { what: error.kind().to_string() }),
@@ -146,7 +147,7 @@ impl Failure {
             | sqlx::Error::Decode(_)
             | sqlx::Error::ColumnIndexOutOfBounds { .. }
             | sqlx::Error::ColumnNotFound(_)
-            | sqlx::Error::TypeNotFound { .. } => corrupt("a column has not the type of the schema"),
+            | sqlx::Error::TypeNotFound { .. } => another_table(),
             _ => Self::Lost(Cause { what: "the connection is out of step".to_owned() }),
         }
     }

@@ -1,6 +1,7 @@
 //! PostgreSQL.
 
 mod meaning;
+mod standby;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres, Row as _};
 
 use crate::dialect::{
     Asking, Dialect, Findings, Look, Speak, Statements, Step, Stored, Sweeping, Value, Words, execute, look,
-    one, silent, stored,
+    one, silent,
 };
 use crate::error::Meaning;
 use crate::table::TableName;
@@ -52,7 +53,7 @@ impl Speak for Postgres {
              ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED))"
         );
         Statements {
-            load: numbered(&words.load()),
+            load: numbered(&standby::load(&words)),
             create: numbered(&words.insert_or_take_over()),
             take_over: None,
             replace: numbered(&words.replace()),
@@ -138,7 +139,12 @@ impl Speak for Postgres {
     }
 
     fn load<'c>(connection: &'c mut PgConnection, step: &'c Step) -> Asking<'c, Option<Stored>> {
-        Box::pin(async move { one::<Self>(connection, step).await?.as_ref().map(stored).transpose() })
+        Box::pin(async move {
+            match one::<Self>(connection, step).await? {
+                Some(row) => standby::stored(&row),
+                None => Ok(None),
+            }
+        })
     }
 
     fn look<'c>(connection: &'c mut PgConnection, step: &'c Step) -> Asking<'c, Option<Look>> {

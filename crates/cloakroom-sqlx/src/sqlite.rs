@@ -40,8 +40,8 @@ impl Speak for Sqlite {
         let words = Words { table: table.quoted(QUOTE), now: NOW, now_or_later: NOW, greatest: "max" };
         let Words { table, now, .. } = &words;
         let remove = format!(
-            "DELETE FROM {table} WHERE id IN \
-             (SELECT id FROM {table} WHERE expires_at <= {now} ORDER BY expires_at LIMIT ?)"
+            "DELETE FROM {table} WHERE rowid IN \
+             (SELECT rowid FROM {table} WHERE expires_at <= {now} ORDER BY expires_at LIMIT ?)"
         );
         Statements {
             load: words.load().into(),
@@ -142,7 +142,7 @@ impl Speak for Sqlite {
 
 /// What a result code means; the primary code is its lowest byte.
 fn meaning(code: u32, no_such_table: bool) -> (Meaning, &'static str) {
-    use StoreErrorKind::{Corrupt, Full, Misconfigured, Other, TooLarge, Unavailable};
+    use StoreErrorKind::{Full, Misconfigured, Other, TooLarge, Unavailable};
     const SHM_IS_FULL: u32 = 4874;
     let (kind, advice) = match code & 0xFF {
         1 if no_such_table => (Misconfigured, "the table or a column is missing; call `migrate()`"),
@@ -154,7 +154,7 @@ fn meaning(code: u32, no_such_table: bool) -> (Meaning, &'static str) {
         4 | 7 | 9 | 15 => (Unavailable, ""),
         8 => (Misconfigured, "the file or its directory is read-only, or was replaced underneath"),
         10 if code == SHM_IS_FULL => (Full, "the disk is full"),
-        11 => (Corrupt, "the file is damaged"),
+        11 => (Other, "the file is damaged"),
         13 => (Full, "the disk is full"),
         14 if std::fs::File::open("/dev/null").is_err_and(|error| has_no_descriptor_left(&error)) => {
             return (Meaning::NotHere(Unavailable), NO_DESCRIPTOR);

@@ -1,5 +1,6 @@
 //! The removal of expired rows.
 
+use std::error::Error as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -16,8 +17,9 @@ use crate::verbs::Inner;
 /// How many rows are removed at once.
 const BATCH: u32 = 500;
 
-/// The same where nobody else can write meanwhile.
-const BATCH_OF_ONE_WRITER: u32 = 100;
+/// The same where nobody else can write meanwhile, and where the processor that does it is that of the requests: what
+/// waits for a batch waits for a fraction of a millisecond.
+const BATCH_OF_ONE_WRITER: u32 = 5;
 
 /// How many times as long as a batch took is waited before the next one, so that requests find room.
 const REST: u32 = 4;
@@ -31,8 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Whether and how often expired rows are removed in the background.
 ///
 /// They are gone for every verb the moment they expire, swept or not: this is about the room that they take. The
-/// task removes 500 rows at a time, or 100 on SQLite, where other writers wait for it; it rests in between, survives
-/// outages, and ends with the last clone of its store. Where the runtime that it lives in ends before, the next verb
+/// task removes 500 rows at a time, or 5 on SQLite, where other writers wait for it; it rests in between, survives
+/// outages, warns when one begins, and ends with the last clone of its store. Where the runtime that it lives in ends before, the next verb
 /// takes it over into its own, and says so to the log. The time between two rounds varies at random by a half, so that
 /// nodes do not march in step; any number of them may sweep.
 ///
@@ -115,23 +117,28 @@ async fn run<D: Dialect>(mut task: Task<D>, mut end: watch::Receiver<()>) {
     let batch = if D::ONE_WRITER { BATCH_OF_ONE_WRITER } else { BATCH };
     let period = task.period;
     let mut pause = jittered(period);
+    let mut failed = false;
     // The sender never sends; it goes with the last clone of the store.
     while timeout(pause, end.changed()).await.is_err() {
         // Held for one batch only.
         let Some(inner) = task.store.upgrade() else { break };
         let start = Instant::now();
         let errand = Errand::write(D::STORE, PATIENCE);
-        pause = match inner.sweep(errand, batch).await {
+        let swept = Arc::clone(&inner).sweep(errand, batch).await;
+        if let (Err(error), false) = (&swept, failed) {
+            // The table grows meanwhile. Once is enough until it goes again.
+            tracing::warn!(
+                target: "cloakroom::sqlx",
+                database = D::STORE,
+                table = %inner.table,
+                cause = error.source().map(tracing::field::display),
+                "expired sessions could not be removed; each round tries again"
+            );
+        }
+        failed = swept.is_err();
+        pause = match swept {
             Ok(removed) if removed >= u64::from(batch) => (start.elapsed() * REST).min(LONGEST_REST),
-            Ok(_) => jittered(period),
-            Err(error) => {
-                tracing::debug!(
-                    target: "cloakroom::sqlx",
-                    error = %error,
-                    "expired sessions could not be removed; the next round tries again"
-                );
-                jittered(period)
-            }
+            Ok(_) | Err(_) => jittered(period),
         };
     }
     task.is_over = true;

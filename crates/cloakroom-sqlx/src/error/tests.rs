@@ -1,7 +1,7 @@
 use std::error::Error as _;
 use std::io;
 
-use cloakroom_core::StoreErrorKind::{self, Ambiguous, Corrupt, Misconfigured, Other, Timeout, Unavailable};
+use cloakroom_core::StoreErrorKind::{self, Ambiguous, Misconfigured, Other, Timeout, Unavailable};
 
 use super::{Doubt, Effect, Failure, Meaning, Remedy};
 
@@ -59,7 +59,7 @@ fn failures_that_no_server_gave_have_a_remedy() {
         assert_eq!(self::kind(failure, Effect::Write, Doubt::None), kind, "{error:?}");
     }
     let decoded = Failure::broken(&sqlx::Error::Decode("no".into()));
-    assert_eq!(kind(decoded, Effect::Write, Doubt::None), Corrupt);
+    assert_eq!(kind(decoded, Effect::Write, Doubt::None), Misconfigured);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::error::Meaning;
 
 /// What a number means, and what to do about it if that is known.
 pub(super) fn of(number: u16) -> (Meaning, &'static str) {
-    use StoreErrorKind::{Corrupt, Full, Misconfigured, Other, TooLarge, Unavailable};
+    use StoreErrorKind::{Full, Misconfigured, Other, TooLarge, Unavailable};
     let is = Meaning::Is;
     match number {
         // Lock wait timeout, deadlock, and MariaDB's word for a row that changed since it was seen.
@@ -38,7 +38,7 @@ pub(super) fn of(number: u16) -> (Meaning, &'static str) {
             (is(Misconfigured), "the table is not the one of `schema()`; give sessions a table of their own")
         }
         1129 => (is(Misconfigured), "the server has blocked this host; FLUSH HOSTS"),
-        1034 | 1194 | 1195 | 1712 => (is(Corrupt), "the table is damaged"),
+        1034 | 1194 | 1195 | 1712 => (is(Other), "the table is damaged"),
         _ => (is(Other), ""),
     }
 }

@@ -6,7 +6,7 @@ use crate::error::Meaning;
 
 /// What a code means, and what to do about it if that is known.
 pub(super) fn of(code: &str) -> (Meaning, &'static str) {
-    use StoreErrorKind::{Corrupt, Full, Misconfigured, Other, TooLarge, Unavailable};
+    use StoreErrorKind::{Full, Misconfigured, Other, TooLarge, Unavailable};
     let is = Meaning::Is;
     match code {
         // Serialization failure, deadlock, a lock that is not to be had, no room for another connection.
@@ -43,7 +43,7 @@ pub(super) fn of(code: &str) -> (Meaning, &'static str) {
         "42703" | "42804" | "42P10" => {
             (is(Misconfigured), "the table is not the one of `schema()`; give sessions a table of their own")
         }
-        "XX001" | "XX002" => (is(Corrupt), "the data of the server are damaged"),
+        "XX001" | "XX002" => (is(Other), "the data of the server are damaged"),
         _ if code.starts_with("54") => (is(TooLarge), ""),
         _ if code.starts_with("28") || code.starts_with("42") => (is(Misconfigured), ""),
         _ => (is(Other), ""),

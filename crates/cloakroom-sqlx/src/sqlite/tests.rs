@@ -5,7 +5,7 @@ use crate::error::Meaning;
 
 #[test]
 fn result_codes_have_a_meaning() {
-    use StoreErrorKind::{Corrupt, Full, Misconfigured, Other, TooLarge, Unavailable};
+    use StoreErrorKind::{Full, Misconfigured, Other, TooLarge, Unavailable};
     for (code, kind) in [
         (3, Misconfigured),
         (7, Unavailable),
@@ -14,7 +14,7 @@ fn result_codes_have_a_meaning() {
         (10, Other),
         (778, Other),
         (4874, Full),
-        (11, Corrupt),
+        (11, Other),
         (13, Full),
         (14, Misconfigured),
         (18, TooLarge),

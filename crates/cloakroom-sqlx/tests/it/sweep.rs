@@ -208,6 +208,27 @@ async fn nothing_is_removed_unless_it_is_asked_for() {
     assert_eq!(store.sweep(3).await.expect("an answer"), 3);
 }
 
+#[tokio::test]
+async fn sweep_that_always_fails_is_told_once() {
+    let (log, _guard) = Log::listen();
+    let scratch = Scratch::new();
+    let pool = sqlx::SqlitePool::connect(&format!("{}?mode=rwc", scratch.url())).await.expect("a file");
+    let store = SqliteStore::connect(&format!("{}?sweep=1s", scratch.url())).await.expect("a file");
+    sqlx::query("DROP TABLE cloakroom_sessions").execute(&pool).await.expect("no table");
+    let told = || log.text().matches("could not be removed").count();
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while told() == 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+    .expect("a warning");
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(told(), 1, "{}", log.text());
+    assert!(log.text().contains("the table or a column is missing"), "{}", log.text());
+    drop(store);
+}
+
 async fn task_survives_an_outage<M: Machine>(mut server: M) {
     let store = connect::<M>(&format!("{}?sweep=1s", server.address())).await;
     server.crash();
