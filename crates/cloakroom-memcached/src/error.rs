@@ -140,7 +140,13 @@ impl Failure {
     }
 }
 
-/// What a verb answers when a reply, or what lies under the key, has not the form that it must have.
+/// What a verb answers when a look at the key brought a reply that says nothing. Whether there is a record is not
+/// known, so this must not be read as if there were none.
+pub(crate) fn unanswered(what: &'static str) -> StoreError {
+    failed(StoreErrorKind::Unavailable, Some(Cause::said(what)))
+}
+
+/// What a verb answers when what lies under the key has not the form that it must have.
 pub(crate) fn corrupt(what: &'static str) -> StoreError {
     failed(StoreErrorKind::Corrupt, Some(Cause::said(what)))
 }

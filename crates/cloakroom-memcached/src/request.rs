@@ -150,9 +150,9 @@ impl Reply {
                     // A server that is told to compare nothing overwrites.
                     None => Err(error::no_cas()),
                 },
-                _ => Err(error::corrupt("the reply to mg lacks what was asked for")),
+                _ => Err(error::unanswered("the reply to mg lacks what was asked for")),
             },
-            _ => Err(error::corrupt("the reply to mg is neither a value nor a miss")),
+            _ => Err(error::unanswered("the reply to mg is neither a value nor a miss")),
         }
     }
 

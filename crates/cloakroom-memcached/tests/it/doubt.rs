@@ -60,7 +60,7 @@ async fn error_lines_become_errors_of_every_verb() {
 }
 
 #[tokio::test]
-async fn replies_of_another_kind_are_corrupt_or_leave_a_write_in_doubt() {
+async fn replies_of_another_kind_are_an_outage_or_leave_a_write_in_doubt() {
     for reply in ["MN", "ME", "NS", "HD"] {
         let fake = Fake::start(move |heard| heard.answer(reply)).await;
         for (verb, found) in every_verb(&fake).await {
@@ -68,7 +68,7 @@ async fn replies_of_another_kind_are_corrupt_or_leave_a_write_in_doubt() {
                 ("create" | "delete", "HD") => None,
                 // These looked at the key, and wrote nothing.
                 ("load" | "touch", _) | ("create" | "replace", "NS") | ("replace", "HD") => {
-                    Some(StoreErrorKind::Corrupt)
+                    Some(StoreErrorKind::Unavailable)
                 }
                 _ => Some(StoreErrorKind::Ambiguous),
             };
@@ -83,7 +83,7 @@ async fn replies_of_another_kind_are_corrupt_or_leave_a_write_in_doubt() {
         })
         .await;
         let error = fake.store().load(&sample::key(), Freshness::Latest).await.expect_err("half a reply");
-        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{flags}");
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{flags}");
     }
 }
 
@@ -122,7 +122,7 @@ async fn nonsense_about_a_write_leaves_it_in_doubt() {
         let error = fake.store().replace(&key, version, &record).await.expect_err("nonsense");
         assert_eq!(error.kind(), StoreErrorKind::Ambiguous, "{nonsense}");
         let error = fake.store().load(&key, Freshness::Latest).await.expect_err("nonsense");
-        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{nonsense}");
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{nonsense}");
     }
 }
 
