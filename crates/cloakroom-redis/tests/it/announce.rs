@@ -1,13 +1,13 @@
 //! What the store makes of what sentinels say.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use cloakroom_core::{Deleted, ErrorKind, Replaced, Store as _, StoreErrorKind};
 use cloakroom_redis::RedisStore;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, until};
 use crate::fake::{Act, Fake, Heard, bulk, say};
 use crate::sample;
 
@@ -79,9 +79,9 @@ async fn idle_connection_moves_when_the_sentinels_do() {
     assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Missing);
     said.say(new.port(), 2);
     // Nobody uses the store meanwhile. Two rounds of questions are enough.
-    let start = Instant::now();
+    let clock = Clock::start();
     while format!("{store:?}").contains("servers: connected") {
-        assert!(start.elapsed() < Duration::from_millis(1500), "{store:?}");
+        assert!(clock.elapsed() < Duration::from_millis(1500), "{store:?} after {clock:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
@@ -119,14 +119,20 @@ async fn sentinel_that_speaks_up_is_heard() {
 async fn request_at_a_frozen_primary_moves_to_the_new_one() {
     for (word, wanted) in [("own", Some(Replaced::Replaced)), ("conflict", None)] {
         let said = Arc::new(Said::default());
-        let old = primary(|_| Act::Silence).await;
+        let asked = Arc::new(AtomicBool::new(false));
+        let is_asked = Arc::clone(&asked);
+        let old = primary(move |_| {
+            is_asked.store(true, Ordering::SeqCst);
+            Act::Silence
+        })
+        .await;
         let new = primary(move |_| Act::Reply(bulk(word.as_bytes()))).await;
         let sentinel = sentinel(&said).await;
         said.say(old.port(), 1);
         let store = store(&[&sentinel]);
         let (key, record) = (sample::key(), sample::record());
         let (replaced, ()) = tokio::join!(store.replace(&key, sample::version(), &record), async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            until(|| asked.load(Ordering::SeqCst)).await;
             said.say(new.port(), 2);
         });
         match (replaced, wanted) {

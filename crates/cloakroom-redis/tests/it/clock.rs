@@ -1,4 +1,4 @@
-//! How long something takes, without what the machine itself is late by.
+//! How long something takes, without what the machine itself is late by; and waiting for what will come.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -19,6 +19,15 @@ impl Clock {
 
     pub(crate) fn elapsed(&self) -> Duration {
         self.start.elapsed().saturating_sub(self.lateness.since(self.start))
+    }
+}
+
+/// Waits until it is so: twenty seconds are no property of anything, only the end of a test that would not end.
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not come");
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 

@@ -15,12 +15,17 @@ use crate::sample;
 /// How long a writer rests between two writes.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// When a test no longer waits for a writer.
+const LIMIT: Duration = Duration::from_secs(20);
+
 /// Writers at work.
 #[derive(Debug)]
 pub(crate) struct Load {
     end: watch::Sender<bool>,
     lateness: Arc<Lateness>,
     writers: Vec<(StoreKey, JoinHandle<Ledger>)>,
+    /// When each writer's last acknowledged write was acknowledged.
+    latest: Vec<watch::Receiver<Option<Instant>>>,
 }
 
 /// What one writer saw.
@@ -45,12 +50,20 @@ impl Load {
         let lateness = Arc::new(Lateness::watch());
         let writer = |key: &StoreKey| {
             let (lateness, ledger) = (Arc::clone(&lateness), Ledger::default());
-            let writer =
-                Writer { store: store.clone(), key: *key, at: None, acknowledged: 0, ledger, lateness };
-            (*key, tokio::spawn(writer.run(end.subscribe())))
+            let (latest, seen) = watch::channel(None);
+            let writer = Writer {
+                store: store.clone(),
+                key: *key,
+                at: None,
+                acknowledged: 0,
+                ledger,
+                latest,
+                lateness,
+            };
+            ((*key, tokio::spawn(writer.run(end.subscribe()))), seen)
         };
-        let writers = keys.iter().map(writer).collect();
-        Self { end, lateness, writers }
+        let (writers, latest) = keys.iter().map(writer).unzip();
+        Self { end, lateness, writers, latest }
     }
 
     /// What the machine was late by from then on.
@@ -58,8 +71,14 @@ impl Load {
         Arc::clone(&self.lateness)
     }
 
-    /// Ends all writers; each looks once more at what is left of its record.
-    pub(crate) async fn end(self) -> BTreeMap<StoreKey, Ledger> {
+    /// Ends all writers once each has written since that moment; each looks once more at what is left of its record.
+    pub(crate) async fn end(mut self, since: Instant) -> BTreeMap<StoreKey, Ledger> {
+        let all = async {
+            for latest in &mut self.latest {
+                latest.wait_for(|at| at.is_some_and(|at| at > since)).await.expect("a writer at work");
+            }
+        };
+        tokio::time::timeout(LIMIT, all).await.expect("a write of every writer");
         self.end.send_replace(true);
         let mut ledgers = BTreeMap::new();
         for (key, writer) in self.writers {
@@ -77,6 +96,7 @@ struct Writer {
     /// How many numbers of those in place were acknowledged, or are below one that was.
     acknowledged: u64,
     ledger: Ledger,
+    latest: watch::Sender<Option<Instant>>,
     lateness: Arc<Lateness>,
 }
 
@@ -88,7 +108,7 @@ impl Writer {
         }
         let start = Instant::now();
         while !self.look().await {
-            assert!(start.elapsed() < Duration::from_secs(20), "{:?}", self.ledger.errors.last());
+            assert!(start.elapsed() < LIMIT, "{:?}", self.ledger.errors.last());
         }
         self.ledger
     }
@@ -109,7 +129,9 @@ impl Writer {
             Ok(true) => {
                 self.at = Some((number, next.version));
                 self.acknowledged = number + 1;
-                self.ledger.good.push(Instant::now());
+                let now = Instant::now();
+                self.ledger.good.push(now);
+                self.latest.send_replace(Some(now));
             }
             Ok(false) => {
                 self.look().await;
@@ -175,14 +197,14 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn of<'l>(
         ledgers: impl IntoIterator<Item = &'l Ledger>,
-        promoted: Instant,
+        since: Instant,
         lateness: &Lateness,
     ) -> Self {
         let (mut good, mut errors, mut lost, mut unsaid) = (Vec::new(), BTreeMap::new(), 0, 0);
         let (mut longest, mut gap) = (Duration::ZERO, Duration::ZERO);
         for ledger in ledgers {
-            let after = ledger.good.iter().find(|at| **at > promoted).expect("a write after the promotion");
-            gap = gap.max((*after - promoted).saturating_sub(lateness.between(promoted, *after)));
+            let after = ledger.good.iter().find(|at| **at > since).expect("a write since that moment");
+            gap = gap.max((*after - since).saturating_sub(lateness.between(since, *after)));
             good.extend_from_slice(&ledger.good);
             for (_, kind) in &ledger.errors {
                 *errors.entry(kind.clone()).or_default() += 1;
@@ -199,7 +221,7 @@ impl Report {
     pub(crate) fn print(&self, what: &str) {
         println!(
             "{what}: {} writes acknowledged, {} of them lost; {} more read and gone; errors {:?}; longest verb {:?}; no write for {:?}; \
-             last writer back {:?} after the promotion; the machine was late by {:?} at worst",
+             last writer back {:?} after that; the machine was late by {:?} at worst",
             self.good, self.lost, self.unsaid, self.errors, self.longest, self.outage, self.gap, self.late
         );
     }

@@ -96,7 +96,7 @@ async fn failure_of_a_dial_of_others_is_no_answer() {
 async fn outage_is_not_hammered() {
     let fake = Fake::start_rude(|_| say("-ERR max number of clients reached")).await;
     let store = fake.store();
-    let clock = Clock::start();
+    let (start, clock) = (Instant::now(), Clock::start());
     let crowd: Vec<_> = (0..200)
         .map(|_| {
             let store = store.clone();
@@ -106,15 +106,20 @@ async fn outage_is_not_hammered() {
     for one in crowd {
         assert!(one.await.expect("no panic"));
     }
-    assert!(fake.connections() <= 3, "{}", fake.connections());
+    // However long the machine takes, twenty times a second at most.
+    let most =
+        |start: Instant| 1 + usize::try_from(start.elapsed().as_millis() / 50).expect("a small number");
+    let dials = fake.connections();
+    assert!(dials <= most(start), "{dials} in {:?}", start.elapsed());
     assert!(clock.elapsed() < Duration::from_millis(300), "{clock:?}");
 
     let (start, before) = (Instant::now(), fake.connections());
-    while start.elapsed() < Duration::from_millis(400) {
+    let dials = || fake.connections() - before;
+    while start.elapsed() < Duration::from_millis(400) || dials() < 2 {
+        assert!(start.elapsed() < Duration::from_secs(20), "{} dials", dials());
         assert!(store.delete(&sample::key()).await.is_err());
     }
-    let dials = fake.connections() - before;
-    assert!((2..=9).contains(&dials), "{dials} in {:?}", start.elapsed());
+    assert!(dials() <= most(start), "{} in {:?}", dials(), start.elapsed());
 }
 
 #[tokio::test]
@@ -168,8 +173,10 @@ fn store_outlives_the_runtime_that_dialled() {
     });
     assert!(given_up);
     drop(first);
-    let start = Instant::now();
-    assert!(runtime().block_on(store.delete(&sample::key())).is_err());
-    assert!(start.elapsed() < Duration::from_secs(2));
+    runtime().block_on(async {
+        let clock = Clock::start();
+        assert!(store.delete(&sample::key()).await.is_err());
+        assert!(clock.elapsed() < Duration::from_secs(2), "{clock:?}");
+    });
     assert_eq!(slow.connections(), 2);
 }

@@ -11,7 +11,7 @@ use cloakroom_core::{
 use cloakroom_redis::RedisStore;
 use cloakroom_testkit::Log;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, until};
 use crate::fake::{Act, Fake, bulk, say};
 use crate::fake_cluster::{FakeCluster, epoch};
 use crate::sample;
@@ -159,7 +159,8 @@ async fn lost_reply_is_in_doubt_on_every_node() {
 /// A primary that stands still keeps its connections, and its requests would wait for their deadline.
 #[tokio::test]
 async fn request_at_a_frozen_node_follows_the_key() {
-    let is_frozen = AtomicBool::new(false);
+    let frozen = Arc::new(AtomicBool::new(false));
+    let is_frozen = Arc::clone(&frozen);
     let cluster = FakeCluster::start(move |node, heard, _| match (node, heard.name()) {
         (0, "DEL") => {
             is_frozen.store(true, Ordering::SeqCst);
@@ -173,7 +174,7 @@ async fn request_at_a_frozen_node_follows_the_key() {
     let store = cluster.store();
     let key = sample::key();
     let (deleted, ()) = tokio::join!(store.delete(&key), async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        until(|| frozen.load(Ordering::SeqCst)).await;
         cluster.state().give_to(1);
     });
     // The frozen one may have done it.
