@@ -20,7 +20,7 @@ fn build(
 #[test]
 fn contradictions_are_refused_with_what_to_do() {
     const SECOND: Duration = Duration::from_secs(1);
-    let cases: [(Policy, &str); 27] = [
+    let cases: [(Policy, &str); 29] = [
         (
             |b| b.with_cookie(CookiePolicy::new("__Host-id").with_domain("example.com")),
             "leave `with_domain` out",
@@ -69,6 +69,8 @@ fn contradictions_are_refused_with_what_to_do() {
         ),
         (|b| b.with_deadline(Duration::ZERO), "such as 2 s"),
         (|b| b.with_max_size(100), "between 512 bytes and 1 MiB"),
+        (|b| b.with_max_size(511), "between 512 bytes and 1 MiB"),
+        (|b| b.with_max_size(1024 * 1024 + 1), "between 512 bytes and 1 MiB"),
     ];
     for (policy, says) in cases {
         let error = build(policy).unwrap_err();
@@ -89,12 +91,15 @@ fn contradictions_are_refused_with_what_to_do() {
 
 #[test]
 fn sensible_policies_are_taken() {
-    let cases: [Policy; 5] = [
+    let cases: [Policy; 8] = [
         |b| b,
         |b| b.with_cookie(CookiePolicy::default().danger_insecure_cookie()),
         |b| b.with_cookie(CookiePolicy::new("__Secure-id").with_domain("example.com").with_path("/app")),
         |b| b.with_header("X-Session"),
         |b| b.with_renewal(Renewal::every(Duration::from_secs(900))),
+        |b| b.with_deadline(Duration::from_millis(1)),
+        |b| b.with_max_size(512),
+        |b| b.with_max_size(1024 * 1024),
     ];
     for policy in cases {
         build(policy).unwrap();

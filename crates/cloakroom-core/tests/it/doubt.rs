@@ -348,3 +348,88 @@ async fn equal_flash_of_another_request_is_not_swallowed() {
     browser.take(&visit.commit().await);
     assert_eq!(world.request(&mut browser, |s| s.take_flashes::<String>()).await.0.len(), 1);
 }
+
+#[tokio::test]
+async fn change_that_a_rival_made_as_well_needs_no_second_look() {
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    let visit = world.visit(&browser);
+    let session = visit.session().await.unwrap();
+    world.request(&mut browser.clone(), |s| s.set("a", &1)).await;
+    session.set("a", &1).unwrap();
+    session.save().await.unwrap();
+    world.store.reset_calls();
+    assert_eq!(session.get::<i64>("a").unwrap(), Some(1));
+    drop(session);
+    assert_eq!(browser.take(&visit.commit().await).status, None);
+    assert_eq!(world.store.calls().total(), 0, "all was done by the save");
+}
+
+#[tokio::test]
+async fn save_after_the_response_is_an_error_only_where_something_is_left() {
+    let world = World::new();
+    let browser = world.logged_in("ada").await;
+    let visit = world.visit(&browser);
+    let session = visit.session().await.unwrap();
+    session.set("a", &1).unwrap();
+    let _ = visit.commit().await;
+    session.save().await.expect("all is stored");
+}
+
+#[tokio::test]
+async fn session_that_is_over_has_no_detached_handle() {
+    let world = World::new();
+    let browser = world.logged_in("ada").await;
+    let visit = world.visit(&browser);
+    let session = visit.session().await.unwrap();
+    session.logout();
+    assert_eq!(session.detached().await.unwrap_err().kind(), ErrorKind::Ended, "it is about to be deleted");
+    let browser = world.logged_in("ada").await;
+    let visit = world.visit(&browser);
+    let session = visit.session().await.unwrap();
+    world.logout(&mut browser.clone()).await;
+    session.set("a", &1).unwrap();
+    assert_eq!(session.save().await.unwrap_err().kind(), ErrorKind::Ended);
+    world.store.reset_calls();
+    assert_eq!(session.detached().await.unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(world.store.calls().total(), 0, "that is known");
+}
+
+#[tokio::test]
+async fn limits_of_logins_and_of_remembering_hold_to_the_unit() {
+    let world = World::new();
+    let browser = world.logged_in("ada").await;
+    let visit = world.visit(&browser);
+    let session = visit.session().await.unwrap();
+    let labels = |count: usize, name: usize, value: usize| {
+        (0..count)
+            .fold(Login::new("eve"), |login, n| login.with_label(format!("{n:0name$}"), "v".repeat(value)))
+    };
+    session.authenticate(labels(16, 64, 256)).unwrap();
+    session.authenticate(Login::new("e".repeat(1024))).unwrap();
+    let refused = [labels(17, 4, 4), labels(1, 65, 4), labels(1, 4, 257), Login::new("e".repeat(1025))];
+    for (nth, login) in refused.into_iter().enumerate() {
+        assert_eq!(session.authenticate(login).unwrap_err().kind(), ErrorKind::TooLarge, "{nth}");
+    }
+    let second = Duration::from_secs(1);
+    session.remember(second).unwrap();
+    for short in [second - Duration::from_millis(1), second / 2] {
+        assert_eq!(session.remember(short).unwrap_err().kind(), ErrorKind::Misconfigured);
+    }
+}
+
+/// The limit is of what is sealed, and to the byte.
+#[tokio::test]
+async fn largest_session_of_a_store_is_as_large_as_was_said() {
+    let text = "x".repeat(700);
+    let stored = |world: &World| world.model.dump()[0].1.payload.len() - cloakroom_codec::ENVELOPE_OVERHEAD;
+    let world = World::new();
+    world.request(&mut Browser::default(), |s| s.set("a", &text)).await;
+    let size = stored(&world);
+    let exact = World::with(|builder| builder.with_max_size(size));
+    let (_, response) = exact.request(&mut Browser::default(), |s| s.set("a", &text)).await;
+    assert_eq!((response.status, stored(&exact)), (None, size));
+    let small = World::with(|builder| builder.with_max_size(size - 1));
+    let (_, response) = small.request(&mut Browser::default(), |s| s.set("a", &text)).await;
+    assert!(response.status.is_some() && small.model.dump().is_empty(), "{response:?}");
+}

@@ -20,6 +20,7 @@ mod expiry;
 mod failure;
 mod fleet;
 mod headers;
+mod listing;
 mod log;
 mod model;
 mod plain;

@@ -85,6 +85,28 @@ async fn grace_begins_when_the_new_secret_comes_back() {
     assert_eq!(world.principal(&mut browser).await, None, "nobody can tell the thief from the owner");
 }
 
+/// Whatever else a request stores: whoever has not heard of the new secret does not start the time of the old one.
+#[tokio::test]
+async fn grace_does_not_begin_with_a_second_write_of_the_same_request() {
+    let world = renewing();
+    let browser = world.logged_in("ada").await;
+    world.clock.advance(PERIOD);
+    // The first of these requests renews, the second one comes with the old secret; both responses are lost.
+    for key in ["a", "b"] {
+        let visit = world.visit(&browser);
+        let session = visit.session().await.unwrap();
+        session.set(key, &1).unwrap();
+        session.save().await.unwrap();
+        session.set(key, &2).unwrap();
+        session.save().await.unwrap();
+        session.set("end", &key).unwrap();
+        drop(session);
+        assert!(browser.clone().take(&visit.commit().await).set_cookie().is_some(), "{key}");
+        world.clock.advance(GRACE * 2);
+        assert_eq!(world.principal(&mut browser.clone()).await.as_deref(), Some("ada"), "{key}");
+    }
+}
+
 #[tokio::test]
 async fn secret_is_not_renewed_while_its_predecessor_is_good() {
     let world = renewing();
