@@ -1,5 +1,6 @@
 //! A network that misbehaves: a TCP proxy on loopback in front of any server.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -59,6 +60,8 @@ struct State {
     setting: watch::Sender<Setting>,
     /// Where new connections lead to.
     server: Mutex<SocketAddr>,
+    /// The connections that have not ended, by their numbers.
+    open: watch::Sender<BTreeSet<u64>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -134,12 +137,16 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (setting, _) = watch::channel(Setting { network: Network::Pass, base: 0, older: 0 });
-        let state = Arc::new(State { seen: Seen::default(), setting, server: Mutex::new(server) });
+        let (server, open) = (Mutex::new(server), watch::channel(BTreeSet::new()).0);
+        let state = Arc::new(State { seen: Seen::default(), setting, server, open });
         let shared = Arc::clone(&state);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = *shared.server.lock().unwrap_or_else(PoisonError::into_inner);
-                tokio::spawn(carry(client, server, Arc::clone(&shared)));
+                // Counted before anybody carries it: whoever resets all of them misses none.
+                let number = shared.seen.count(&shared.seen.connections, 1);
+                shared.open.send_if_modified(|open| open.insert(number));
+                tokio::spawn(carry(number, client, server, Arc::clone(&shared)));
             }
         });
         Ok(Self { address, state, task })
@@ -183,6 +190,15 @@ impl Proxy {
         self.state.setting.send_replace(Setting { network, base, older });
     }
 
+    /// Resets every connection, the ones that there are and new ones, and waits until none is left that there was.
+    pub async fn reset_all(&self) {
+        self.set(Network::Refuse);
+        let older = self.seen().connections();
+        let mut open = self.state.open.subscribe();
+        // The channel lives as long as this value.
+        let _ = open.wait_for(|open| open.first().is_none_or(|number| *number >= older)).await;
+    }
+
     /// Waits until `condition` holds of what went through.
     pub async fn until(&self, condition: impl Fn(&Seen) -> bool) {
         loop {
@@ -212,8 +228,7 @@ enum Parting {
     Cut,
 }
 
-async fn carry(mut client: TcpStream, server: SocketAddr, state: Arc<State>) {
-    let number = state.seen.count(&state.seen.connections, 1);
+async fn carry(number: u64, mut client: TcpStream, server: SocketAddr, state: Arc<State>) {
     let refused = state.setting.borrow().network == Network::Refuse;
     let parting = match TcpStream::connect(server).await {
         Ok(mut upstream) if !refused => {
@@ -230,6 +245,8 @@ async fn carry(mut client: TcpStream, server: SocketAddr, state: Arc<State>) {
         state.seen.count(&state.seen.cuts, 1);
         let _ = client.set_zero_linger();
     }
+    drop(client);
+    state.open.send_if_modified(|open| open.remove(&number));
 }
 
 async fn requests(number: u64, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, state: &State) -> Parting {

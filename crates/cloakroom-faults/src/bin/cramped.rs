@@ -8,8 +8,11 @@ use std::fs::File;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cloakroom::{Freshness, Store};
-use cloakroom_faults::{Figures, History, Recorded, Resending, Rules, Workload, check, fresh_key};
+use cloakroom::{Freshness, Store, StoreErrorKind};
+use cloakroom_faults::{
+    End, Event, Figures, History, Recorded, Resending, Rules, Workload, check, fresh_key,
+};
+use cloakroom_testkit::Lateness;
 use tokio::time::sleep;
 
 /// The deadline of a verb.
@@ -18,6 +21,8 @@ const DEADLINE: Duration = Duration::from_secs(1);
 const CRAMPED: Duration = Duration::from_millis(800);
 /// How long the store may take afterwards.
 const RECOVERY: Duration = Duration::from_secs(2);
+/// How long anybody waits for it.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// What a system tells whoever has no descriptor left.
 const NONE_LEFT: i32 = 24;
 
@@ -34,7 +39,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         store
     });
     let store: Arc<dyn Store> = taken.into_inner()?.ok_or("no store")?;
-    let history = History::new();
+    let (history, lateness, origin) = (History::new(), Lateness::watch(), Instant::now());
     let store = Recorded::new(store, &history, DEADLINE);
     let work = Workload::new().with_pace(Duration::from_millis(2));
     let few = work.with_groups(1).start(std::slice::from_ref(&store));
@@ -60,25 +65,47 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let key = fresh_key()?;
     while store.load(&key, Freshness::Latest).await.is_err() {
+        if start.elapsed() > PATIENCE {
+            return Err("it never recovers".into());
+        }
         sleep(Duration::from_millis(5)).await;
     }
-    let recovery = start.elapsed();
+    let recovery = start.elapsed().saturating_sub(lateness.since(start));
     sleep(Duration::from_millis(300)).await;
-    let answered = history.len();
     few.end(&store).await?;
     crowd.ok_or("it had descriptors to the end")?.end(&store).await?;
 
-    let events = history.events();
+    let late = |from: Duration, to: Duration| lateness.between(origin + from, origin + to);
+    let mut events = history.events();
+    for event in &mut events {
+        if let Some(ended) = event.ended {
+            event.overrun =
+                event.overrun.saturating_sub(late(ended.at.saturating_sub(event.overrun), ended.at));
+        }
+    }
     let figures = Figures::of(&events, struck, over);
     let verdict = check(&events, &Rules::strict().with_resending(Resending::AfterALostReply));
     println!("after {count} more files there is no descriptor left: {figures}\n  history: {verdict}");
     if !verdict.is_clean() {
         return Err("the history is not clean".into());
     }
-    if figures.errors.keys().any(|kind| kind != "Unavailable") {
+    // Who waits for a connection waits in vain where nothing runs.
+    let stood_still =
+        |event: &Event| event.ended.is_some_and(|ended| late(event.invoked.at, ended.at) > DEADLINE / 2);
+    let is_honest = |event: &Event| match event.end {
+        End::Answered(_) | End::Refused(StoreErrorKind::Unavailable) => true,
+        End::Refused(StoreErrorKind::Timeout) | End::Unknown(StoreErrorKind::Timeout) => stood_still(event),
+        _ => false,
+    };
+    if !events.iter().all(is_honest) {
         return Err("the errors are not those of a store that cannot be reached".into());
     }
-    if recovery > RECOVERY || answered == 0 {
+    if !figures.errors.contains_key("Unavailable") {
+        return Err("nobody noticed".into());
+    }
+    let answered =
+        |event: &Event| event.invoked > over && event.key != key && matches!(event.end, End::Answered(_));
+    if recovery > RECOVERY || !events.iter().any(answered) {
         return Err("it does not recover".into());
     }
     Ok(())

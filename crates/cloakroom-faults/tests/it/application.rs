@@ -48,6 +48,10 @@ impl Application {
         &self.host
     }
 
+    pub(crate) const fn history(&self) -> &History {
+        &self.history
+    }
+
     pub(crate) fn now(&self) -> Moment {
         self.history.now()
     }

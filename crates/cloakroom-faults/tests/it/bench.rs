@@ -7,11 +7,11 @@ use cloakroom::{Freshness, Store as _};
 use cloakroom_faults::{
     Clients, Event, Figures, History, Moment, Proxy, Recorded, Rules, Verdict, Workload, check, fresh_key,
 };
-use cloakroom_testkit::Lateness;
 use tokio::time::{sleep, timeout};
 
 use crate::backend::connect;
 use crate::doctor;
+use crate::late::Late;
 use crate::servers::{Backend, Server};
 
 /// How long after the return of a backend the first answer may take.
@@ -46,9 +46,7 @@ pub(crate) struct Bench {
     pub(crate) history: History,
     pub(crate) deadline: Duration,
     /// What the machine is late by is not the store's fault.
-    lateness: Lateness,
-    /// The beginning of the history.
-    origin: Instant,
+    late: Late,
 }
 
 impl Bench {
@@ -58,8 +56,7 @@ impl Bench {
 
     /// The same with a server that is there.
     pub(crate) fn over(backend: Backend, server: Box<dyn Server>, deadline: Duration) -> Self {
-        let (lateness, origin) = (Lateness::watch(), Instant::now());
-        Self { backend, server, history: History::new(), deadline, lateness, origin }
+        Self { backend, server, history: History::new(), deadline, late: Late::watch() }
     }
 
     /// Two nodes at the server itself.
@@ -102,19 +99,17 @@ impl Bench {
 
     /// How long the machine held up everything in this part of the history.
     pub(crate) fn late(&self, from: Duration, to: Duration) -> Duration {
-        self.lateness.between(self.origin + from, self.origin + to)
+        self.late.between(from, to)
+    }
+
+    /// Whether the machine stood still for so much of a call that nobody can be blamed for its end.
+    pub(crate) fn excuses(&self, event: &Event) -> bool {
+        self.late.excuses(event, self.deadline)
     }
 
     /// The history so far, without what the machine was late by when a call missed its deadline.
     pub(crate) fn events(&self) -> Vec<Event> {
-        let mut events = self.history.events();
-        for event in &mut events {
-            if let Some(ended) = event.ended {
-                let late = self.late(ended.at.saturating_sub(event.overrun), ended.at);
-                event.overrun = event.overrun.saturating_sub(late);
-            }
-        }
-        events
+        self.late.forgives(self.history.events())
     }
 
     /// Ends the clients, prints what happened, and wants a clean history and a quick recovery.
@@ -135,7 +130,7 @@ impl Bench {
         println!("{}, {what}: {figures}\n  history: {verdict}", self.backend.name);
         println!(
             "  the machine was late by {:.1?} at worst, and by {late:.1?} while it recovered",
-            self.lateness.worst()
+            self.late.worst()
         );
         wants_clean(&verdict);
         doctor::objects(&events, &rules);

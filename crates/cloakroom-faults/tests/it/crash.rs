@@ -26,5 +26,6 @@ pub(crate) async fn server_crashes_under_load(backend: Backend, effort: Effort) 
         let rules = backend.rules_in_a_crash();
         let figures = bench.close("kill -9 and restart", rules, clients, [struck, over]).await;
         assert!(figures.in_flight > 0, "nothing was under way");
+        assert!(!figures.errors.is_empty(), "nobody noticed: {figures}");
     }
 }

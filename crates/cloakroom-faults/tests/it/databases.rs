@@ -23,6 +23,8 @@ trait Database: Server + Send + Sync + 'static {
     const BACKEND: Backend;
     /// What ends each statement of the clients' next connections after 100 ms.
     const SHORT: &'static str;
+    /// What takes that back.
+    const LONG: &'static str;
     /// What holds every row for 400 ms.
     const HOLD: &'static str;
     /// What makes the server read-only, and what takes that back.
@@ -36,6 +38,7 @@ trait Database: Server + Send + Sync + 'static {
 impl Database for PostgresServer {
     const BACKEND: Backend = POSTGRES;
     const SHORT: &'static str = "ALTER ROLE app SET statement_timeout = '100ms'";
+    const LONG: &'static str = "ALTER ROLE app RESET statement_timeout";
     const HOLD: &'static str = "SELECT count(*) FROM (SELECT id FROM cloakroom_sessions FOR UPDATE) AS held; \
         SELECT pg_sleep(0.4)";
     const READ_ONLY: [&'static [&'static str]; 2] = [
@@ -59,6 +62,7 @@ impl Database for PostgresServer {
 impl Database for MariadbServer {
     const BACKEND: Backend = MARIADB;
     const SHORT: &'static str = "ALTER USER app@'%' WITH MAX_STATEMENT_TIME 0.1";
+    const LONG: &'static str = "ALTER USER app@'%' WITH MAX_STATEMENT_TIME 0";
     const HOLD: &'static str =
         "BEGIN; SELECT count(version) FROM cloakroom_sessions FOR UPDATE; DO SLEEP(0.4); COMMIT";
     const READ_ONLY: [&'static [&'static str]; 2] =
@@ -101,8 +105,8 @@ impl<D: Database> Server for Shared<D> {
         self.0.cont();
     }
 
-    fn end_connections(&self) {
-        self.0.end_connections();
+    fn end_connections(&self) -> usize {
+        self.0.end_connections()
     }
 }
 
@@ -117,7 +121,9 @@ async fn statements_are_cut_short<D: Database>(effort: Effort) {
     let (server, mut bench) = bench::<D>();
     let nodes = bench.nodes().await;
     block_in_place(|| server.tell(D::SHORT));
-    bench.harm(|server| server.end_connections());
+    let mut ended = 0;
+    bench.harm(|server| ended = server.end_connections());
+    assert!(ended > 0, "who is there keeps his statements unlimited");
     let clients = workload().start(&nodes);
     sleep(Duration::from_millis(300)).await;
     let struck = bench.busy_moment().await;
@@ -126,6 +132,8 @@ async fn statements_are_cut_short<D: Database>(effort: Effort) {
         spawn_blocking(move || holder.tell(D::HOLD)).await.expect("they were held");
         sleep(Duration::from_millis(50)).await;
     }
+    // Whoever connects from here on looks at what is there in peace.
+    block_in_place(|| server.tell(D::LONG));
     let over = bench.history.now();
     until_it_works(&nodes[0]).await;
     until_it_works(&nodes[1]).await;
@@ -192,8 +200,7 @@ async fn server_has_no_descriptor_left<D: Database>(effort: Effort) {
         sleep(Duration::from_millis(300)).await;
         let struck = bench.busy_moment().await;
         block_in_place(|| server.limit_descriptors(Some(3)));
-        proxy.set(Network::Refuse);
-        sleep(Duration::from_millis(50)).await;
+        proxy.reset_all().await;
         proxy.set(Network::Pass);
         let reset = bench.history.now();
         let url = with_parameter(&bench.server.url_at(proxy.address()), "connect_timeout=500ms");

@@ -31,8 +31,8 @@ impl<S: Server> Server for OnSmallDisk<S> {
         self.server.cont();
     }
 
-    fn end_connections(&self) {
-        self.server.end_connections();
+    fn end_connections(&self) -> usize {
+        self.server.end_connections()
     }
 
     fn make_room(&self) {

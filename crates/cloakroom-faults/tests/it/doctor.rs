@@ -1,7 +1,51 @@
 //! The same history with one answer changed: in every run, the checker must object.
 
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
 use cloakroom_core::Version;
-use cloakroom_faults::{Act, Answer, End, Event, Law, Rules, check};
+use cloakroom_faults::{Act, Answer, End, Event, History, Law, Moment, Rules, Written, check};
+use tokio::time::sleep;
+
+/// How many lives shall be there whole.
+const LIVES: usize = 3;
+/// How soon they must be.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Waits until clients have led a few new records through all of their lives since then: found them and deleted them.
+pub(crate) async fn until_lives_ended(history: &History, since: Moment) {
+    let start = Instant::now();
+    loop {
+        let events = begun_after(&history.events(), since);
+        let found =
+            |delete: &&Event| events.iter().any(|event| event.key == delete.key && found(event).is_some());
+        let deleted =
+            |event: &&Event| event.act == Act::Delete && event.end == End::Answered(Answer::Deleted);
+        let lives = events.iter().filter(deleted).filter(found).count();
+        if lives >= LIVES {
+            return;
+        }
+        assert!(start.elapsed() < SOON, "since it is well again, {lives} records were found and deleted");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The histories of the keys that nobody had named before.
+pub(crate) fn begun_after(events: &[Event], moment: Moment) -> Vec<Event> {
+    let mut begun = BTreeMap::new();
+    for event in events {
+        begun.entry(event.key).or_insert(event.invoked);
+    }
+    let is_new = |event: &&Event| begun.get(&event.key).is_some_and(|begun| *begun > moment);
+    events.iter().filter(is_new).copied().collect()
+}
+
+fn found(event: &Event) -> Option<Written> {
+    match event.end {
+        End::Answered(Answer::Found(found)) => Some(found),
+        _ => None,
+    }
+}
 
 /// Wants an objection to each of the changes, of the law that it breaks.
 pub(crate) fn objects(events: &[Event], rules: &Rules) {
@@ -19,10 +63,6 @@ fn doctored(events: &[Event]) -> Vec<(&'static str, Law, Vec<Event>)> {
         let mut changed = one;
         changed[at] = spoiled(&changed[at]).expect("it is that one");
         all.push((what, law, changed));
-    };
-    let found = |event: &Event| match event.end {
-        End::Answered(Answer::Found(found)) => Some(found),
-        _ => None,
     };
     let seen = events.iter().find(|event| found(event).is_some()).expect("something was found");
     spoil("a version that nobody wrote", Law::Linearizable, seen.key, &|event| {

@@ -160,7 +160,7 @@ async fn failover(what: &str, mut fleet: impl Fleet, parameter: Option<&str>, lo
     if !soon {
         back = first_writes(&nodes[0], &late).await;
     }
-    sleep(Duration::from_millis(500)).await;
+    doctor::until_lives_ended(&history, converged).await;
     clients.end(&nodes[1]).await.expect("no client panicked");
 
     let events = late.forgives(history.events());

@@ -22,17 +22,26 @@ impl Late {
         start.elapsed().saturating_sub(self.lateness.since(start))
     }
 
+    /// How long the machine held up everything in this part of the history.
+    pub(crate) fn between(&self, from: Duration, to: Duration) -> Duration {
+        self.lateness.between(self.origin + from, self.origin + to)
+    }
+
     /// The longest time for which nothing ran that should have.
     pub(crate) fn worst(&self) -> Duration {
         self.lateness.worst()
+    }
+
+    /// Whether the machine stood still for so much of a call that nobody can be blamed for its end.
+    pub(crate) fn excuses(&self, event: &Event, deadline: Duration) -> bool {
+        event.ended.is_some_and(|ended| self.between(event.invoked.at, ended.at) > deadline / 2)
     }
 
     /// A history without what the machine was late by when a call missed its deadline.
     pub(crate) fn forgives(&self, mut events: Vec<Event>) -> Vec<Event> {
         for event in &mut events {
             if let Some(ended) = event.ended {
-                let ended = self.origin + ended.at;
-                let late = self.lateness.between(ended - event.overrun, ended);
+                let late = self.between(ended.at.saturating_sub(event.overrun), ended.at);
                 event.overrun = event.overrun.saturating_sub(late);
             }
         }

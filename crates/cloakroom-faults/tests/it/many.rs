@@ -82,7 +82,11 @@ async fn one_of_three_is_harmed(what: &str, rules: Rules, harm: Harm, mend: Harm
     );
     assert!(failed(&harmed) > 0, "nobody noticed");
     assert!(meanwhile > 100, "hardly anybody was at the others");
-    assert_eq!(failed(&others), 0, "the others were drawn in");
+    let drawn_in: Vec<&Event> = others
+        .iter()
+        .filter(|event| !matches!(event.end, End::Answered(_)) && !bench.excuses(event))
+        .collect();
+    assert!(drawn_in.is_empty(), "the others were drawn in: {drawn_in:?}");
     // What lies on the others is neither lost nor late, whatever happened to the one.
     wants_clean(&check(&others, &backend.rules()));
 }

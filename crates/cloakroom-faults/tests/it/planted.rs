@@ -1,7 +1,7 @@
 //! The checker is proved: stores that are wrong in one way, under the same clients as the real ones.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cloakroom::Clock;
 use cloakroom_faults::{FaultyStore, History, Law, Recorded, Rules, StoreFault, Verdict, Workload, check};
@@ -11,6 +11,8 @@ use crate::bench::{run, wants_clean};
 use crate::doctor;
 
 const DEADLINE: Duration = Duration::from_secs(2);
+/// How soon a store that is wrong must be caught.
+const CAUGHT: Duration = Duration::from_secs(30);
 
 /// Clients at a store of which one call in ten is wrong.
 async fn verdict(fault: Option<StoreFault>) -> Verdict {
@@ -41,9 +43,16 @@ async fn verdict(fault: Option<StoreFault>) -> Verdict {
 
 fn caught(fault: StoreFault, law: Law) {
     run(async {
-        let verdict = verdict(Some(fault)).await;
-        println!("{fault:?}: {verdict}");
-        assert!(verdict.against(law) > 0, "{fault:?} is not caught: {verdict}");
+        let start = Instant::now();
+        loop {
+            let verdict = verdict(Some(fault)).await;
+            println!("{fault:?}: {verdict}");
+            if verdict.against(law) > 0 {
+                break;
+            }
+            // On a slow machine few calls are wrong in so short a time.
+            assert!(start.elapsed() < CAUGHT, "{fault:?} is not caught: {verdict}");
+        }
     });
 }
 

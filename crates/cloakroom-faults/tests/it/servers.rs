@@ -68,8 +68,8 @@ pub(crate) trait Server: Send + Sync {
     fn restart(&mut self);
     fn stop(&self);
     fn cont(&self);
-    /// Ends the connections of all clients, as an administrator does.
-    fn end_connections(&self);
+    /// Ends the connections of all clients, as an administrator does; how many those were.
+    fn end_connections(&self) -> usize;
 
     /// Gives a server without room some.
     fn make_room(&self) {}
@@ -110,29 +110,29 @@ macro_rules! server {
                 self.cont().expect("a running server");
             }
 
-            fn end_connections(&self) {
+            fn end_connections(&self) -> usize {
                 let $this = self;
-                $end_connections;
+                $end_connections
             }
         }
     };
 }
 
 server!(RedisServer, |server| {
-    server.cli(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).expect("an answer")
+    let ended = server.cli(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).expect("an answer");
+    ended.parse().expect("a number")
 });
 
 server!(PostgresServer, |server| {
     let clients = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'";
-    server.sql(clients).expect("an answer")
+    server.sql(clients).expect("an answer").lines().filter(|ended| *ended == "t").count()
 });
 
 server!(MariadbServer, |server| {
     let clients = "SELECT id FROM information_schema.processlist WHERE user = 'app'";
-    for client in server.sql(clients).expect("an answer").lines() {
-        // It may have gone by itself.
-        let _ = server.sql(&format!("KILL {client}"));
-    }
+    let clients = server.sql(clients).expect("an answer");
+    // One may have gone by itself.
+    clients.lines().filter(|client| server.sql(&format!("KILL {client}")).is_ok()).count()
 });
 
 server!(MemcachedServer, |server| panic!("{} has no command that ends connections", server.url()));
@@ -172,8 +172,8 @@ impl Server for OneOfThree {
         self.harmed.cont().expect("a running server");
     }
 
-    fn end_connections(&self) {
-        Server::end_connections(&self.harmed);
+    fn end_connections(&self) -> usize {
+        Server::end_connections(&self.harmed)
     }
 
     fn address(&self) -> SocketAddr {

@@ -13,6 +13,7 @@ use xtask::server::PostgresServer;
 use super::first_write;
 use crate::backend::connect;
 use crate::bench::{Effort, RECOVERY, run_for, workload};
+use crate::late::Late;
 
 const DEADLINE: Duration = Duration::from_secs(2);
 /// How long before its end the primary acknowledges what the standby does not hear of.
@@ -64,7 +65,7 @@ async fn takeover(replication: Replication, loss: Loss) {
     let (mut primary, standby) = block_in_place(|| fleet(replication));
     let proxy = Proxy::before_port(primary.port()).await.expect("a proxy");
     let url = primary.url().replace(&primary.port().to_string(), &proxy.address().port().to_string());
-    let history = History::new();
+    let (history, late) = (History::new(), Late::watch());
     let nodes = [
         Recorded::new(connect(&url, DEADLINE).await, &history, DEADLINE),
         Recorded::new(connect(&url, DEADLINE).await, &history, DEADLINE),
@@ -98,13 +99,13 @@ async fn takeover(replication: Replication, loss: Loss) {
         assert!(start.elapsed() < Duration::from_secs(20), "no write succeeds any more");
         sleep(Duration::from_millis(20)).await;
     }
-    let back = start.elapsed();
+    let back = late.took(start);
     sleep(Duration::from_millis(700)).await;
     clients.end(&nodes[1]).await.expect("no client panicked");
     // It is a server like any other now.
     drop(cloakroom::connect(&standby.url()).await.expect("a primary"));
 
-    let events = history.events();
+    let events = late.forgives(history.events());
     let figures = Figures::of(&events, struck, promoted);
     let verdict = check(&events, &Rules::strict().with_resending(Resending::AfterALostReply));
     let lost = lost_writes(&events);
@@ -115,7 +116,9 @@ async fn takeover(replication: Replication, loss: Loss) {
         lost.len(),
         verdict.against(Law::NoResurrection),
     );
-    assert!(back <= RECOVERY && first_write(&events, promoted) <= RECOVERY, "{back:?}");
+    let written = first_write(&events, promoted);
+    let held_up = late.between(promoted.at, promoted.at + written);
+    assert!(back <= RECOVERY && written <= RECOVERY + held_up, "{back:?}, {written:?}");
     match (replication, loss) {
         // What the primary alone had is gone: the count sees it.
         (Replication::Asynchronous, Loss::KilledAlone) => {
