@@ -266,3 +266,25 @@ fn debug_does_not_leak_what_a_session_holds() {
         format!("{state:?} {:?} {:?} {:?} {:?}", state.login, state.values, state.flashes, state.predecessor);
     assert!(!shown.contains("canary") && !shown.contains("202"), "{shown}");
 }
+
+#[test]
+fn flags_are_set_cleared_and_looked_at_bit_by_bit() {
+    let [none, one, two, both] = [0, 1, 2, 3].map(Flags::from_bits);
+    for (flags, wanted, contains) in [
+        (none, none, true),
+        (none, one, false),
+        (one, one, true),
+        (one, two, false),
+        (one, both, false),
+        (both, one, true),
+        (both, both, true),
+        (two, none, true),
+    ] {
+        assert_eq!(flags.contains(wanted), contains, "{flags:?} {wanted:?}");
+    }
+    assert_eq!([one.with(two), one.with(one), none.with(two), both.with(one)], [both, one, two, both]);
+    assert_eq!(
+        [both.without(one), one.without(two), one.without(one), two.without(both)],
+        [two, one, none, none]
+    );
+}

@@ -97,6 +97,11 @@ fn depth_is_limited_when_written() {
     let nest = |depth| (1..depth).fold(Nest(Vec::new()), |inner, _| Nest(vec![inner]));
     assert!(Value::encode(&nest(MAX_DEPTH)).is_ok());
     assert_eq!(Value::encode(&nest(MAX_DEPTH + 1)).unwrap_err().kind(), ErrorKind::Value);
+    // What may be written can be read, whatever the leaf is.
+    let deepest = [[0x91].repeat(MAX_DEPTH), vec![0xa1, b'x']].concat();
+    let tree = unseen(&deepest).decode::<serde_json::Value>().unwrap();
+    assert_eq!(tree.to_string(), format!("{}\"x\"{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH)));
+    assert!(unseen(&[vec![0x91], deepest].concat()).decode::<serde_json::Value>().is_err());
 }
 
 #[test]
@@ -104,6 +109,8 @@ fn size_is_limited_when_written() {
     let longest = "x".repeat(MAX_VALUE_LEN - 5);
     assert_eq!(Value::encode(&longest).unwrap().len(), MAX_VALUE_LEN);
     assert_eq!(Value::encode(&format!("{longest}x")).unwrap_err().kind(), ErrorKind::TooLarge);
+    let bytes = Value::encode(&longest).unwrap().as_bytes().to_vec();
+    assert_eq!(Value::from_bytes(bytes).unwrap().len(), MAX_VALUE_LEN);
     let many = vec![u64::MAX; MAX_VALUE_LEN];
     assert_eq!(Value::encode(&many).unwrap_err().kind(), ErrorKind::TooLarge);
     assert_eq!(Value::from_bytes(vec![0xc0; MAX_VALUE_LEN + 1]).unwrap_err().kind(), ErrorKind::TooLarge);
@@ -133,4 +140,11 @@ fn errors_do_not_leak_the_value() {
         assert!(!shown.contains("canary"), "{shown}");
     }
     assert!(decoding.contains("Vec<u32>`") && encoding.contains("Refuses"), "but the type is named");
+}
+
+#[test]
+fn values_are_equal_by_their_bytes() {
+    let [one, two] = [1, 2].map(|number: u64| Value::encode(&number).unwrap());
+    assert_eq!(one, unseen(&[0x01]));
+    assert_ne!(one, two);
 }

@@ -66,7 +66,9 @@ fn what_no_browser_keeps_is_too_large() {
     let keys = keys();
     let most = (0..4096).rev().find(|len| sealed_text_len(*len) <= MAX_SEALED_TEXT_LEN).unwrap();
     assert_eq!(most, 2994);
-    assert_eq!(keys.write_sealed("id", &vec![0; most]).unwrap().len(), MAX_SEALED_TEXT_LEN);
+    let longest = keys.write_sealed("id", &vec![0; most]).unwrap();
+    assert_eq!(longest.len(), MAX_SEALED_TEXT_LEN);
+    assert_eq!(keys.read_sealed("id", longest.as_bytes()).unwrap().0.len(), most);
     let refused = keys.write_sealed("id", &vec![0; most + 1]).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::TooLarge);
     assert_eq!(keys.read_sealed("id", &[b'A'; 4097]).unwrap_err().kind(), ErrorKind::Malformed);
