@@ -1,6 +1,6 @@
 //! Statements that collide: they are tried again, within bounds, and nobody notices.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cloakroom_core::{Created, Freshness, Replaced, Store as _, StoreErrorKind, Touched};
 use cloakroom_sqlx::{MysqlStore, PostgresStore, SqlStore, SqliteStore};
@@ -11,12 +11,26 @@ use crate::machine::Machine as _;
 use crate::sample::{self, MINUTE};
 use crate::scratch::Scratch;
 
+/// Waits until it is so: twenty seconds are no property of anything, only the end of a test that would not end.
+async fn until(is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not come");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The same with a deadline that does not pass while somebody is made to wait.
+fn patiently(url: &str) -> String {
+    format!("{url}?timeout=40s")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs postgres: run `cargo xtask test`"]
 async fn serialization_failures_are_tried_again() {
     let server = PostgresServer::start().expect("a server");
     server.run("ALTER ROLE app SET default_transaction_isolation = 'serializable'");
-    let store = PostgresStore::connect(&server.url()).await.expect("a server");
+    let store = PostgresStore::connect(&patiently(&server.url())).await.expect("a server");
     let mut rival = PgConnection::connect(&server.url()).await.expect("a connection");
     for _ in 0..3 {
         let (key, record, next) = (sample::key(), sample::record(), sample::record());
@@ -26,7 +40,7 @@ async fn serialization_failures_are_tried_again() {
         let (writer, version) = (store.clone(), record.version);
         let write = tokio::spawn(async move { writer.replace(&key, version, &next).await });
         let waiting = || server.run("SELECT count(*) FROM pg_locks WHERE NOT granted").trim() != "0";
-        while !waiting() {}
+        until(waiting).await;
         // Whoever waited has now seen an older row than there is.
         rival.execute("COMMIT").await.expect("the end");
         assert_eq!(write.await.expect("an end").expect("no error"), Replaced::Replaced);
@@ -41,7 +55,7 @@ async fn serialization_failures_are_tried_again() {
 #[ignore = "needs mariadb: run `cargo xtask test`"]
 async fn deadlocks_are_tried_again() {
     let server = MariadbServer::start().expect("a server");
-    let store = MysqlStore::connect(&server.url()).await.expect("a server");
+    let store = MysqlStore::connect(&patiently(&server.url())).await.expect("a server");
     for _ in 0..5 {
         let key = sample::key();
         let mut rival = MySqlConnection::connect(&server.url()).await.expect("a connection");
@@ -59,7 +73,7 @@ async fn deadlocks_are_tried_again() {
             })
             .collect();
         let waiting = || server.status("Innodb_row_lock_current_waits").expect("a number") >= 2;
-        while !tokio::task::block_in_place(waiting) {}
+        until(|| tokio::task::block_in_place(waiting)).await;
         rival.execute("ROLLBACK").await.expect("the end");
         let mut created = 0;
         for one in crowd {
@@ -77,8 +91,7 @@ async fn deadlocks_are_tried_again() {
 async fn lock_that_takes_too_long_is_waited_for_again() {
     let arguments = ["--innodb-lock-wait-timeout=1"];
     let server = MariadbServer::builder().with_arguments(arguments).start().expect("a server");
-    let url = format!("{}?timeout=8s", server.url());
-    let store = MysqlStore::connect(&url).await.expect("a server");
+    let store = MysqlStore::connect(&patiently(&server.url())).await.expect("a server");
     let (key, record) = (sample::key(), sample::record());
     assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
     let mut rival = MySqlConnection::connect(&server.url()).await.expect("a connection");
@@ -88,7 +101,11 @@ async fn lock_that_takes_too_long_is_waited_for_again() {
     let touch = tokio::spawn(async move { toucher.touch(&key, version, MINUTE * 2).await });
     // A look waits for nobody.
     assert!(store.load(&key, Freshness::Latest).await.expect("an answer").is_some());
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let given_up = || {
+        let count = "SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_timeouts'";
+        server.run(count).trim().parse::<u64>().expect("a number")
+    };
+    until(|| given_up() >= 1).await;
     rival.execute("ROLLBACK").await.expect("the end");
     assert_eq!(touch.await.expect("an end").expect("no error"), Touched::Touched);
 }
@@ -144,14 +161,14 @@ async fn connect(scratch: &Scratch) -> SqliteStore {
 #[ignore = "needs mariadb: run `cargo xtask test`"]
 async fn time_left_is_told_by_the_clock_of_the_look() {
     let server = MariadbServer::start().expect("a server");
-    let store = MysqlStore::connect(&server.url()).await.expect("a server");
+    let store = MysqlStore::connect(&patiently(&server.url())).await.expect("a server");
     let key = sample::key();
     let mut rival = MySqlConnection::connect(&server.url()).await.expect("a connection");
     rival.execute("LOCK TABLES cloakroom_sessions WRITE").await.expect("a lock");
     let reader = store.clone();
     let look = tokio::spawn(async move { reader.load(&key, Freshness::Latest).await });
     let waiting = || server.run("SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting%'");
-    while waiting().trim().is_empty() {}
+    until(|| !waiting().trim().is_empty()).await;
     // Written after the look has begun, for one minute.
     tokio::time::sleep(Duration::from_millis(100)).await;
     sqlx::query(
