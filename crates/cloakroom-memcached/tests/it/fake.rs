@@ -10,6 +10,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use crate::clock::until;
+
 /// What the server does when a command arrives.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
@@ -74,9 +76,16 @@ impl Heard<'_> {
 #[derive(Debug)]
 pub(crate) struct Fake {
     address: SocketAddr,
-    connections: Arc<AtomicUsize>,
-    interviews: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
     task: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    connections: AtomicUsize,
+    interviews: AtomicUsize,
+    /// Connections that the server closed.
+    closed: AtomicUsize,
 }
 
 /// What a server tells of itself by default.
@@ -99,20 +108,18 @@ impl Fake {
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
         let address = listener.local_addr().expect("an address");
-        let (connections, interviews) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let counts = (Arc::clone(&connections), Arc::clone(&interviews));
-        let script = Arc::new(script);
+        let counts = Arc::new(Counts::default());
+        let (script, counted) = (Arc::new(script), Arc::clone(&counts));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (script, told) = (Arc::clone(&script), told.clone());
-                let (connections, interviews) = (Arc::clone(&counts.0), Arc::clone(&counts.1));
+                let (script, told, counts) = (Arc::clone(&script), told.clone(), Arc::clone(&counted));
                 tokio::spawn(async move {
                     // An error says that the client hung up.
-                    let _ = serve(stream, &connections, &interviews, told, &*script).await;
+                    let _ = serve(stream, &counts, told, &*script).await;
                 });
             }
         });
-        Self { address, connections, interviews, task }
+        Self { address, counts, task }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -125,12 +132,19 @@ impl Fake {
 
     /// How many connections there were for records.
     pub(crate) fn connections(&self) -> usize {
-        self.connections.load(Ordering::SeqCst)
+        self.counts.connections.load(Ordering::SeqCst)
     }
 
     /// How often the server was asked to tell of itself.
     pub(crate) fn interviews(&self) -> usize {
-        self.interviews.load(Ordering::SeqCst)
+        self.counts.interviews.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the client hears that the server closed so many connections.
+    pub(crate) async fn ends_arrive(&self, count: usize) {
+        until(|| self.counts.closed.load(Ordering::SeqCst) >= count).await;
+        // What comes on a connection that is made later comes later.
+        drop(TcpStream::connect(self.address).await.expect("a connection"));
     }
 }
 
@@ -142,8 +156,7 @@ impl Drop for Fake {
 
 async fn serve(
     stream: TcpStream,
-    connections: &AtomicUsize,
-    interviews: &AtomicUsize,
+    counts: &Counts,
     told: Act,
     script: &(impl Fn(&Heard<'_>) -> Act + Sync),
 ) -> std::io::Result<()> {
@@ -157,7 +170,7 @@ async fn serve(
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         let act = match words[0].as_str() {
             "mg" if words[1] == "cloakroom" => {
-                interviews.fetch_add(1, Ordering::SeqCst);
+                counts.interviews.fetch_add(1, Ordering::SeqCst);
                 told.clone()
             }
             "stats" => Act::Silence,
@@ -168,7 +181,8 @@ async fn serve(
                     stream.read_exact(&mut value).await?;
                     value.truncate(value.len() - 2);
                 }
-                let connection = *number.get_or_insert_with(|| connections.fetch_add(1, Ordering::SeqCst));
+                let connection =
+                    *number.get_or_insert_with(|| counts.connections.fetch_add(1, Ordering::SeqCst));
                 script(&Heard { connection, words: &words, value: &value })
             }
         };
@@ -187,7 +201,9 @@ async fn serve(
             }
             Act::Reset(bytes) => {
                 stream.write_all(&bytes).await?;
-                return stream.shutdown().await;
+                let end = stream.shutdown().await;
+                counts.closed.fetch_add(1, Ordering::SeqCst);
+                return end;
             }
             Act::Silence => {}
         }

@@ -11,6 +11,7 @@
 
 mod cancel;
 mod choice;
+mod clock;
 mod cost;
 mod cut;
 mod doubt;

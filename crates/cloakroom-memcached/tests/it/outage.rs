@@ -7,6 +7,7 @@ use cloakroom_memcached::MemcachedStore;
 use cloakroom_testkit::outage::{BACK, Keeps, busy_service_recovers};
 use xtask::server::MemcachedServer;
 
+use crate::clock::Clock;
 use crate::fake::{Act, Fake, TOLD};
 use crate::sample;
 
@@ -20,17 +21,17 @@ async fn first_request_after_an_outage_succeeds_and_finds_nothing() {
         assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
         server.kill9();
         for _ in 0..round {
-            let start = Instant::now();
+            let clock = Clock::start();
             let error = store.load(&key, Freshness::Latest).await.expect_err("an outage");
             assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-            assert!(start.elapsed() < Duration::from_millis(200), "{:?}", start.elapsed());
+            assert!(clock.elapsed() < Duration::from_millis(200), "{clock:?}");
         }
         server.restart().expect("the server again");
-        let start = Instant::now();
+        let clock = Clock::start();
         // Memcached keeps nothing: the session is over, and no late writer brings it back.
         let replaced = store.replace(&key, record.version, &sample::record()).await;
         assert_eq!(replaced.expect("an answer"), Replaced::Missing);
-        let time = start.elapsed();
+        let time = clock.elapsed();
         println!("{round} failed requests, then an answer after {time:?}");
         assert!(time < BACK, "{time:?}");
         assert_eq!(store.load(&key, Freshness::Latest).await.expect("an answer"), None);
@@ -102,8 +103,7 @@ async fn connection_that_broke_while_idle_leaves_nothing_in_doubt() {
     let store = fake.store();
     let key = sample::key();
     assert_eq!(store.delete(&key).await.expect("an answer"), Deleted::Deleted);
-    // The end of the connection arrives.
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    fake.ends_arrive(1).await;
     assert_eq!(store.delete(&key).await.expect("an answer"), Deleted::Missing);
 }
 
@@ -125,8 +125,8 @@ async fn server_is_asked_once_and_again_after_a_connection_ended() {
     create(&store).await;
     assert_eq!((fake.interviews(), fake.connections()), (1, 1));
     assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
-    // The end of the connection arrives, and is found at the next request.
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    // It is found at the next request.
+    fake.ends_arrive(1).await;
     assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
     create(&store).await;
     create(&store).await;
@@ -191,8 +191,7 @@ async fn end_of_a_connection_is_noted_however_old_it_is() {
     };
     create().await;
     assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Deleted);
-    // The end of the connection arrives.
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    fake.ends_arrive(1).await;
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(61)).await;
     tokio::time::resume();
