@@ -171,7 +171,12 @@ impl Form {
         })?;
         let host = match url.host() {
             None | Some(Host::Domain("")) => None,
-            Some(Host::Domain(host)) => Some(self.decoded(host)?),
+            Some(Host::Domain(host)) => match self.decoded(host)? {
+                hosts if hosts.contains(',') && !hosts.starts_with('/') => {
+                    return Err(self.says(SEVERAL_HOSTS));
+                }
+                host => Some(host),
+            },
             Some(Host::Ipv4(address)) => Some(address.to_string()),
             Some(Host::Ipv6(address)) => Some(address.to_string()),
         };

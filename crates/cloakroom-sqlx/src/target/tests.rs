@@ -113,6 +113,7 @@ fn wrong_urls_say_what_to_do_and_nothing_else() {
         (&SERVER, "test://ada:s3cret@localhost/shop?s3cret", "unknown parameter"),
         (&SERVER, "test://ada:s3cret@one,two/shop", "several hosts"),
         (&SERVER, "test://ada:s3cret@one:7000,two:7000/shop", "several hosts"),
+        (&SERVER, "test://ada:s3cret@one%2Ctwo/shop", "several hosts"),
         (&SERVER, "test://ada:s3cret@localhost/shop?table=a&table=b", "a parameter twice"),
         (&SERVER, "test://ada:s3cret@localhost/shop?tls=s3cret&sweep=1s&tls=s3cret", "a parameter twice"),
         (&FILE, "file:a?timeout=1s&time%6Fut=1s", "a parameter twice"),
