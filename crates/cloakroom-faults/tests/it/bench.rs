@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use cloakroom::{Freshness, Store as _};
 use cloakroom_faults::{
-    Clients, Event, Figures, History, Moment, Proxy, Recorded, Rules, Verdict, Workload, check, fresh_key,
+    Clients, End, Event, Figures, History, Moment, Proxy, Recorded, Rules, Verdict, Workload, check,
+    fresh_key,
 };
 use tokio::time::{sleep, timeout};
 
@@ -110,6 +111,22 @@ impl Bench {
     /// The history so far, without what the machine was late by when a call missed its deadline.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.late.forgives(self.history.events())
+    }
+
+    /// Wants that nobody was answered while the server was away, and that somebody noticed: he had an error, or had to
+    /// wait.
+    pub(crate) fn wants_noticed(&self, away: Moment, back: Moment) {
+        let mut noticed = false;
+        for event in self.history.events() {
+            let Some(ended) = event.ended.filter(|ended| *ended > away && event.invoked < back) else {
+                continue;
+            };
+            let answered = matches!(event.end, End::Answered(_));
+            let meanwhile = event.invoked > away && ended < back;
+            assert!(!(answered && meanwhile), "it was answered though the server was away: {event:?}");
+            noticed |= !answered || ended > back;
+        }
+        assert!(noticed, "nobody noticed that the server was away");
     }
 
     /// Ends the clients, prints what happened, and wants a clean history and a quick recovery.

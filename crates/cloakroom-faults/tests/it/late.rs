@@ -37,11 +37,14 @@ impl Late {
         event.ended.is_some_and(|ended| self.between(event.invoked.at, ended.at) > deadline / 2)
     }
 
-    /// A history without what the machine was late by when a call missed its deadline.
+    /// A history without what the machine was late by when a call missed its deadline. One thread that waits for a
+    /// processor has the call in its hands, while others run.
     pub(crate) fn forgives(&self, mut events: Vec<Event>) -> Vec<Event> {
-        for event in &mut events {
+        for event in events.iter_mut().filter(|event| !event.overrun.is_zero()) {
             if let Some(ended) = event.ended {
-                let late = self.between(ended.at.saturating_sub(event.overrun), ended.at);
+                let (from, to) =
+                    (self.origin + ended.at.saturating_sub(event.overrun), self.origin + ended.at);
+                let late = self.lateness.between(from, to).max(self.lateness.of_one_thread(from, to));
                 event.overrun = event.overrun.saturating_sub(late);
             }
         }
