@@ -1,7 +1,9 @@
 //! What some tests need of the machine itself.
 
 use std::cell::OnceCell;
+use std::io;
 
+use super::step;
 use crate::install::{self, Program};
 use crate::server::{Network, SmallDisk};
 use crate::{Error, Result};
@@ -36,9 +38,15 @@ impl Facility {
 
     /// Uses it once.
     fn try_out(self) -> Result<()> {
+        if !cfg!(target_os = "linux") {
+            return Err(Error::new(format!("there are {} for tests only on Linux", self.name())));
+        }
         match self {
             Self::Namespaces => {
-                install::ensure(&[Program::Ip])?;
+                // Whatever keeps it from us: without it there are none.
+                if let Err(error) = install::ensure(&[Program::Ip]) {
+                    Program::Ip.path().map_err(|missing| Error::new(format!("{missing}: {error}")))?;
+                }
                 let network = Network::with_hosts(1)?;
                 let host = network.hosts().first().ok_or_else(|| Error::new("a network of nobody"))?;
                 host.within(|| ())
@@ -46,6 +54,41 @@ impl Facility {
             Self::Mounts => SmallDisk::mount(1).map(drop),
         }
     }
+}
+
+/// Why a facility is not to be had here, if that is what its trial says.
+///
+/// Any other trouble is none of the machine's: then the tests run, and those fail that meet it too.
+fn lack_of(facility: Facility, trial: Result<()>) -> Option<String> {
+    let error = trial.err()?;
+    if is_lack(&error) {
+        return Some(error.to_string());
+    }
+    step::say(&format!("{} are there, as it seems, but: {error}", facility.name()));
+    None
+}
+
+/// How programs and the system say that something is not to be had: there is no right to it, no such system, or no such
+/// program.
+const LACKING: [&str; 8] = [
+    "operation not permitted",
+    "permission denied",
+    "must be superuser",
+    "only root can",
+    "only on linux",
+    "function not implemented",
+    "operation not supported",
+    "unknown device type",
+];
+
+fn is_lack(error: &Error) -> bool {
+    let kind = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    let (what, kind) = (error.to_string().to_lowercase(), kind.map(io::Error::kind));
+    LACKING.iter().any(|words| what.contains(words))
+        || matches!(kind, Some(io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported))
+        // A program that is not there cannot be started.
+        || what.starts_with("cannot find ")
+        || (kind == Some(io::ErrorKind::NotFound) && what.starts_with("cannot start "))
 }
 
 /// What this machine has of them. Each is tried out when the first test names it.
@@ -63,7 +106,7 @@ impl Facilities {
                 Facility::Namespaces => &self.namespaces,
                 Facility::Mounts => &self.mounts,
             };
-            let why = tried.get_or_init(|| facility.try_out().err().map(|error| error.to_string()));
+            let why = tried.get_or_init(|| lack_of(facility, facility.try_out()));
             let why = why.as_ref()?.lines().collect::<Vec<_>>().join("; ");
             Some(format!("this machine has no {}: {why}", facility.name()))
         })
@@ -79,7 +122,10 @@ impl Facilities {
 
 #[cfg(test)]
 mod tests {
-    use super::{Facilities, Facility};
+    use std::io;
+
+    use super::{Facilities, Facility, lack_of};
+    use crate::Error;
 
     #[test]
     fn facilities_are_found_in_reasons_as_whole_words() {
@@ -95,6 +141,35 @@ mod tests {
         let facilities = Facilities::default();
         assert_eq!(facilities.lack("needs redis: run `cargo xtask test`"), None);
         assert!(facilities.namespaces.get().is_none() && facilities.mounts.get().is_none());
+    }
+
+    #[test]
+    fn only_what_is_not_permitted_or_not_there_is_lacking() {
+        let lack = |error| lack_of(Facility::Mounts, Err(error));
+        for lacking in [
+            "cannot have a small disk: mount ended with exit status: 32: mount: /x: permission denied.",
+            "cannot have a small disk: mount ended with exit status: 1: mount: /x: must be superuser to use mount.",
+            "ip ended with exit status: 1: mount --make-shared /run/netns failed: Operation not permitted",
+            "there are network namespaces only on Linux",
+            "cannot find ip (Debian's package: iproute2): this is no Debian",
+        ] {
+            assert_eq!(lack(Error::new(lacking)).as_deref(), Some(lacking));
+        }
+        let io = |what: &str, kind: io::ErrorKind| lack(Error::io(what)(kind.into()));
+        assert!(io("cannot enter a network namespace", io::ErrorKind::PermissionDenied).is_some());
+        assert!(io("cannot start mount", io::ErrorKind::NotFound).is_some());
+        // What goes wrong where it is to be had keeps no test from being run.
+        assert!(io("cannot open /run/netns/cloakroom-12", io::ErrorKind::NotFound).is_none());
+        assert!(io("cannot use /tmp/client-1.out", io::ErrorKind::StorageFull).is_none());
+        for trouble in [
+            "ip not done in 20s: ",
+            "ip ended with exit status: 2: RTNETLINK answers: File exists",
+            "ip ended with exit status: 1: Cannot find device \"eth0\"",
+            "cannot have a small disk: mount ended with signal: 9: ",
+        ] {
+            assert_eq!(lack(Error::new(trouble)), None);
+        }
+        assert_eq!(lack_of(Facility::Mounts, Ok(())), None);
     }
 
     #[test]
