@@ -11,6 +11,7 @@ use crate::errand::Errand;
 use crate::error::at_start;
 use crate::eviction;
 use crate::fleet::Fleet;
+use crate::form::{self, Form};
 use crate::greeting::Greeting;
 use crate::node::Node;
 use crate::prefix::Prefix;
@@ -179,9 +180,9 @@ fn checked(deadline: Duration) -> Result<Duration, Error> {
 
 /// Waits until this server answers, and tells what is wrong with it.
 async fn greet(node: &Node, quorum: Option<Quorum>, timeout: Duration) -> Result<(), StoreError> {
-    let mut commands = vec![redis::cmd("PING")];
-    commands.extend(quorum.map(|_| Quorum::question()));
-    commands.push(eviction::question());
+    let mut commands = vec![(redis::cmd("PING"), form::pong as Form)];
+    commands.extend(quorum.map(|_| (Quorum::question(), form::count as Form)));
+    commands.push((eviction::question(), form::text));
     let mut errand = Errand::read(timeout);
     let mut replies = node.ask(&Request::new(commands), &mut errand).await?;
     let memory = replies.values.pop().unwrap_or_default();

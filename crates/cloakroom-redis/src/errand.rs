@@ -62,12 +62,9 @@ impl Errand {
         failure.into_store_error(self.effect, self.doubt)
     }
 
-    /// What the verb answers when a reply has not the type that the command gives: a write may be in place.
-    pub(crate) fn nonsense(&self, what: &'static str) -> StoreError {
-        match (self.effect, self.doubt) {
-            (Effect::Read, Doubt::None) => error::corrupt(what),
-            (Effect::Write, _) | (_, Doubt::EarlierTry) => error::untold(what),
-        }
+    /// What the verb answers to a reply that is none to its command, as if there were no reply.
+    pub(crate) fn nonsense(&self) -> StoreError {
+        self.failed(error::nonsense())
     }
 
     /// The replies, if there are as many as commands were sent and none is an error.
@@ -77,6 +74,6 @@ impl Errand {
                 return Err(error::refused(error, self.doubt));
             }
         }
-        all.try_into().map_err(|_| self.nonsense("the number of replies is not that of the commands"))
+        all.try_into().map_err(|_| self.nonsense())
     }
 }

@@ -93,14 +93,16 @@ pub(crate) fn unwelcome(error: ServerError) -> Failure {
     Failure::Unreached(error.into())
 }
 
-/// What a read answers when a reply has not the type that the command gives.
-pub(crate) fn corrupt(what: &'static str) -> StoreError {
-    failed(StoreErrorKind::Corrupt, Some(Cause::words(what)))
+/// What it means that what came back is no reply to the command: the connection is out of step, and whatever
+/// follows on it belongs to somebody else. What was asked may have been done.
+pub(crate) fn nonsense() -> Failure {
+    Failure::Lost(RedisError::from((ErrorKind::UnexpectedReturnType, "nonsense")))
 }
 
-/// What a verb answers when it may have written, and what came back does not tell.
-pub(crate) fn untold(what: &'static str) -> StoreError {
-    failed(StoreErrorKind::Ambiguous, Some(Cause::words(what)))
+/// What a verb answers when what lies under the key is not one of ours. What is no reply at all is
+/// [`nonsense`]: that there is no session, it does not say.
+pub(crate) fn corrupt(what: &'static str) -> StoreError {
+    failed(StoreErrorKind::Corrupt, Some(Cause::words(what)))
 }
 
 /// What a verb answers when its outcome cannot be known: an earlier try may have taken effect, and
@@ -214,6 +216,7 @@ impl Cause {
             },
             ErrorKind::RESP3NotSupported => "the server is older than Redis 6 and speaks no RESP3".to_owned(),
             ErrorKind::AuthenticationFailed => advice("WRONGPASS").to_owned(),
+            ErrorKind::UnexpectedReturnType => "what came back is no reply to what was asked".to_owned(),
             ErrorKind::Parse => "what answered does not speak the protocol of Redis".to_owned(),
             ErrorKind::Server(ServerErrorKind::ResponseError) => {
                 "the server refuses the number of the database".to_owned()

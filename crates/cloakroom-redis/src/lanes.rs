@@ -1,15 +1,16 @@
 //! Connections for writes that wait for replicas.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cloakroom_core::StoreErrorKind;
-use redis::{Pipeline, Value};
+use redis::Value;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::Failure;
 use crate::link::{Link, Setback};
+use crate::request::Packed;
 
 /// How many writes may wait for the replicas of one server at a time.
 pub(crate) const LANES: usize = 16;
@@ -31,7 +32,11 @@ impl Lanes {
     }
 
     /// Sends the commands on a connection of their own.
-    pub(crate) async fn attempt(&self, request: &Pipeline, deadline: Instant) -> Result<Vec<Value>, Setback> {
+    pub(crate) async fn attempt(
+        &self,
+        request: &Arc<Packed>,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Setback> {
         let busy = || {
             let why = "all connections for writes that wait for replicas are in use";
             Setback::Final(Failure::Nobody { kind: StoreErrorKind::Unavailable, why })

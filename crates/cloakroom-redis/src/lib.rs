@@ -8,6 +8,7 @@ mod errand;
 mod error;
 mod eviction;
 mod fleet;
+mod form;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -27,6 +28,7 @@ mod sentinel;
 mod store;
 mod stored;
 mod target;
+mod wire;
 
 pub use crate::connect::RedisStoreBuilder;
 pub use crate::store::RedisStore;

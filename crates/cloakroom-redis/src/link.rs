@@ -8,15 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Pipeline, PushInfo, PushKind, Value};
+use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::dial::{Dialler, Standing, broken};
 use crate::error::Failure;
 use crate::home::Home;
-use crate::request::is_turned_away;
+use crate::request::{Packed, is_turned_away};
+use crate::wire::Wire;
 
 /// How many timeouts in a row make a connection suspect: it may be frozen where a new one would work.
 const TIMEOUTS_IN_A_ROW: u32 = 3;
@@ -59,7 +59,7 @@ type Dialled = Result<Arc<Line>, Failure>;
 
 /// A connection, and how well it does.
 struct Line {
-    connection: MultiplexedConnection,
+    wire: Wire,
     /// Whether the server at the other end is still the right one.
     standing: Standing,
     made: Instant,
@@ -69,7 +69,7 @@ struct Line {
 
 impl Line {
     fn is_good(&self) -> bool {
-        !self.hung_up.load(Ordering::Acquire) && self.standing.holds()
+        !self.hung_up.load(Ordering::Acquire) && self.wire.is_open() && self.standing.holds()
     }
 }
 
@@ -86,18 +86,20 @@ impl Link {
     }
 
     /// Sends the commands in one go, once, and waits for their replies until the deadline.
-    pub(crate) async fn attempt(&self, request: &Pipeline, deadline: Instant) -> Result<Vec<Value>, Setback> {
+    pub(crate) async fn attempt(
+        &self,
+        request: &Arc<Packed>,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Setback> {
         let line = self.line(deadline).await?;
         if !line.standing.holds() {
             return Err(Setback::Again(Failure::Unreached(broken(io::ErrorKind::ConnectionAborted))));
         }
-        let mut connection = line.connection.clone();
-        let reply = pin!(connection.send_packed_commands(request, 0, request.len()));
         let reply = async {
-            match select(reply, pin!(line.standing.ended())).await {
+            match select(pin!(line.wire.ask(request)), pin!(line.standing.ended())).await {
                 Either::Left((reply, _)) => reply,
                 // Whatever the old server still does counts for nothing. The new one knows.
-                Either::Right(_) => Err(broken(io::ErrorKind::ConnectionAborted)),
+                Either::Right(_) => Err(Failure::Lost(broken(io::ErrorKind::ConnectionAborted))),
             }
         };
         let mut waiting = Waiting { inner: &self.0, line: &line, since: Instant::now(), end: End::Dropped };
@@ -110,10 +112,10 @@ impl Link {
                 }
                 Ok(replies)
             }
-            Ok(Err(error)) => {
+            Ok(Err(failure)) => {
                 waiting.end = End::Answered;
                 self.0.give_up(&line);
-                Err(Setback::Again(Failure::Lost(error)))
+                Err(Setback::Again(failure))
             }
             Err(_) => {
                 waiting.end = End::Late;
@@ -255,7 +257,7 @@ impl Inner {
             });
         let (connection, standing) = self.dialler.dial(&config, self.connect_timeout).await?;
         let (made, timeouts) = (Instant::now(), AtomicU32::new(0));
-        Ok(Arc::new(Line { connection, standing, made, hung_up, timeouts }))
+        Ok(Arc::new(Line { wire: Wire::new(connection), standing, made, hung_up, timeouts }))
     }
 
     /// Lets the next request dial anew; `true` if this connection was the one in use. Requests that still

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloakroom_core::StoreError;
 use redis::{Cmd, Value};
 
-use crate::error;
+use crate::error::{self, Doubt, Effect};
 
 /// How many replicas must have a write before it counts, and how long they are waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +60,8 @@ impl Quorum {
                 Ok(())
             }
             Value::Int(_) => Ok(()),
-            Value::ServerError(refusal) => Err(error::refused(&refusal, error::Doubt::None)),
-            _ => Err(error::corrupt("the reply to WAIT is no number")),
+            Value::ServerError(refusal) => Err(error::refused(&refusal, Doubt::None)),
+            _ => Err(error::nonsense().into_store_error(Effect::Read, Doubt::None)),
         }
     }
 }

@@ -1,17 +1,26 @@
 //! What is sent in one go, and what came back.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use redis::{Cmd, Pipeline, ServerErrorKind, Value};
 
 use crate::error::turned_away;
+use crate::form::{self, Form};
 use crate::quorum::Quorum;
 
 /// Commands on one key that are sent in one go; each must be one that may be executed twice.
 pub(crate) struct Request {
     /// Ours, and behind them the wait, if there is one.
-    commands: Pipeline,
+    packed: Arc<Packed>,
     quorum: Option<Quorum>,
+}
+
+/// What goes over a connection in one go.
+#[derive(Clone, Default)]
+pub(crate) struct Packed {
+    commands: Pipeline,
+    /// What the reply to each of them can look like.
+    forms: Vec<Form>,
 }
 
 /// Whether a node of a cluster is asked for a key that it is still being given.
@@ -23,22 +32,23 @@ pub(crate) enum Asking {
 }
 
 impl Request {
-    pub(crate) fn new(commands: impl IntoIterator<Item = Cmd>) -> Self {
-        let mut pipeline = redis::pipe();
-        for command in commands {
-            pipeline.add_command(command);
+    /// Commands, each with what its reply can look like.
+    pub(crate) fn new(commands: impl IntoIterator<Item = (Cmd, Form)>) -> Self {
+        let mut packed = Packed::default();
+        for (command, form) in commands {
+            packed.add(command, form);
         }
-        Self { commands: pipeline, quorum: None }
+        Self { packed: Arc::new(packed), quorum: None }
     }
 
-    pub(crate) fn one(command: Cmd) -> Self {
-        Self::new([command])
+    pub(crate) fn one(command: Cmd, form: Form) -> Self {
+        Self::new([(command, form)])
     }
 
     /// The same commands, and behind them the wait for replicas, if there is to be one.
     pub(crate) fn and_wait(mut self, quorum: Option<Quorum>) -> Self {
         if let Some(quorum) = quorum {
-            self.commands.add_command(quorum.command());
+            Arc::make_mut(&mut self.packed).add(quorum.command(), form::count);
         }
         Self { quorum, ..self }
     }
@@ -48,19 +58,19 @@ impl Request {
         self.quorum.is_some()
     }
 
-    pub(crate) fn pack(&self, asking: Asking) -> Cow<'_, Pipeline> {
+    pub(crate) fn pack(&self, asking: Asking) -> Arc<Packed> {
         if asking == Asking::No {
-            return Cow::Borrowed(&self.commands);
+            return Arc::clone(&self.packed);
         }
-        let ours = self.commands.len() - usize::from(self.blocks());
-        let mut pipeline = redis::pipe();
-        for (at, command) in self.commands.cmd_iter().enumerate() {
+        let ours = self.packed.commands.len() - usize::from(self.blocks());
+        let mut packed = Packed::default();
+        for (at, (command, form)) in self.packed.commands.cmd_iter().zip(&self.packed.forms).enumerate() {
             if at < ours {
-                pipeline.cmd("ASKING");
+                packed.add(redis::cmd("ASKING"), form::ok);
             }
-            pipeline.add_command(command.clone());
+            packed.add(command.clone(), *form);
         }
-        Cow::Owned(pipeline)
+        Arc::new(packed)
     }
 
     /// Tells the replies to our commands from those to what was put between and behind them.
@@ -71,6 +81,29 @@ impl Request {
             Asking::Yes => all.into_iter().skip(1).step_by(2).collect(),
         };
         Replies { values, waited }
+    }
+}
+
+impl Packed {
+    /// Commands whose replies may be anything.
+    pub(crate) fn unchecked(commands: Pipeline) -> Self {
+        let forms = vec![form::anything as Form; commands.len()];
+        Self { commands, forms }
+    }
+
+    fn add(&mut self, command: Cmd, form: Form) {
+        self.commands.add_command(command);
+        self.forms.push(form);
+    }
+
+    pub(crate) const fn commands(&self) -> &Pipeline {
+        &self.commands
+    }
+
+    /// Whether these can be the replies to the commands.
+    pub(crate) fn fits(&self, replies: &[Value]) -> bool {
+        let fits = |(reply, form): (&Value, &Form)| matches!(reply, Value::ServerError(_)) || form(reply);
+        replies.len() == self.forms.len() && replies.iter().zip(&self.forms).all(fits)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::hearing::hear;
 use crate::home::Home;
 use crate::link::{Link, Setback};
 use crate::place::Place;
+use crate::request::Packed;
 use answer::Answer;
 use belief::Belief;
 
@@ -214,7 +215,7 @@ impl Voice {
         // The epoch first, so that an address is never older than it.
         question.cmd("SENTINEL").arg("MASTER").arg(service);
         question.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(service);
-        match self.link.attempt(&question, until).await {
+        match self.link.attempt(&Arc::new(Packed::unchecked(question)), until).await {
             Ok(replies) => Answer::read(replies, &self.place),
             Err(Setback::Again(failure) | Setback::Final(failure)) => Err(failure),
         }

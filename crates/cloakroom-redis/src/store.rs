@@ -14,6 +14,7 @@ use crate::connect::RedisStoreBuilder;
 use crate::errand::Errand;
 use crate::error::{self, Doubt};
 use crate::fleet::Fleet;
+use crate::form::{self, Form};
 use crate::prefix::Prefix;
 use crate::quorum::Quorum;
 use crate::request::{Replies, Request};
@@ -178,7 +179,7 @@ impl RedisStore {
         let request = |mut command: Cmd| {
             command.arg(1).arg(name);
             arguments(&mut command);
-            Request::one(command).and_wait(quorum)
+            Request::one(command, is_verdict).and_wait(quorum)
         };
         let mut replies = self.fleet.ask(name, &request(script.by_digest()), errand).await?;
         if replies.values.iter().any(is_unknown_script) {
@@ -188,9 +189,9 @@ impl RedisStore {
         match errand.replies(values)? {
             [Value::BulkString(word)] => match Verdict::read(&word) {
                 Some(verdict) => Ok((verdict, waited)),
-                None => Err(errand.nonsense(NO_WORD)),
+                None => Err(errand.nonsense()),
             },
-            _ => Err(errand.nonsense(NO_WORD)),
+            _ => Err(errand.nonsense()),
         }
     }
 
@@ -218,19 +219,19 @@ impl RedisStore {
 impl Store for RedisStore {
     async fn load(&self, key: &StoreKey, _freshness: Freshness) -> Result<Option<Record>, StoreError> {
         let name = self.prefix.name(key);
-        let command = |word: &str| {
+        let command = |word: &str, form: Form| {
             let mut command = redis::cmd(word);
             command.arg(&name);
-            command
+            (command, form)
         };
-        let request = Request::new([command("GET"), command("PTTL")]);
+        let request = Request::new([command("GET", form::bytes_or_nil), command("PTTL", form::time_left)]);
         let mut errand = Errand::read(self.timeout);
         let replies = self.fleet.ask(&name, &request, &mut errand).await?;
         let [value, left] = errand.replies(replies.values)?;
         let value = match value {
             Value::Nil => return Ok(None),
             Value::BulkString(value) => value,
-            _ => return Err(error::corrupt("the reply to GET is no string")),
+            _ => return Err(errand.nonsense()),
         };
         match left {
             // Gone between the two commands.
@@ -239,7 +240,7 @@ impl Store for RedisStore {
                 Some(record) => Ok(Some(record)),
                 None => Err(error::corrupt("the value under the key has no version")),
             },
-            _ => Err(error::corrupt("the reply to PTTL is no number")),
+            _ => Err(errand.nonsense()),
         }
     }
 
@@ -248,17 +249,17 @@ impl Store for RedisStore {
         let mut errand = Errand::write(self.timeout);
         let mut command = redis::cmd("SET");
         command.arg(&name).arg(stored::value(record)).arg("NX").arg("PX").arg(stored::millis(record.ttl));
-        let request = Request::one(command).and_wait(self.quorum);
+        let request = Request::one(command, form::ok_or_nil).and_wait(self.quorum);
         let Replies { values, waited } = self.fleet.ask(&name, &request, &mut errand).await?;
         match errand.replies(values)? {
             [Value::Okay] => return self.judge(waited).map(|()| Created::Created),
             [Value::Nil] => {}
-            _ => return Err(errand.nonsense("the reply to SET is neither OK nor nil")),
+            _ => return Err(errand.nonsense()),
         }
         errand.only_looks();
         let mut command = redis::cmd("GETRANGE");
         command.arg(&name).arg(0).arg(stored::VERSION_LEN - 1);
-        let replies = self.fleet.ask(&name, &Request::one(command), &mut errand).await?;
+        let replies = self.fleet.ask(&name, &Request::one(command, form::bytes), &mut errand).await?;
         match (errand.replies(replies.values)?, errand.doubt()) {
             ([Value::BulkString(found)], _) if found == record.version.to_be_bytes() => {
                 errand.found_own();
@@ -266,7 +267,7 @@ impl Store for RedisStore {
             }
             ([Value::BulkString(_)], Doubt::None) => Ok(Created::Occupied),
             ([Value::BulkString(_)], Doubt::EarlierTry) => Err(error::ambiguous()),
-            _ => Err(errand.nonsense("the reply to GETRANGE is no string")),
+            _ => Err(errand.nonsense()),
         }
     }
 
@@ -312,7 +313,7 @@ impl Store for RedisStore {
         let mut command = redis::cmd("DEL");
         command.arg(&name);
         let mut errand = Errand::write(self.timeout);
-        let request = Request::one(command).and_wait(self.quorum);
+        let request = Request::one(command, form::one_or_none).and_wait(self.quorum);
         let Replies { values, waited } = self.fleet.ask(&name, &request, &mut errand).await?;
         match (errand.replies(values)?, errand.doubt()) {
             ([Value::Int(0)], doubt) => {
@@ -322,7 +323,7 @@ impl Store for RedisStore {
                 Ok(if doubt == Doubt::None { Deleted::Missing } else { Deleted::Deleted })
             }
             ([Value::Int(_)], _) => self.judge(waited).map(|()| Deleted::Deleted),
-            _ => Err(errand.nonsense("the reply to DEL is no number")),
+            _ => Err(errand.nonsense()),
         }
     }
 
@@ -363,7 +364,9 @@ impl Verdict {
     }
 }
 
-const NO_WORD: &str = "the reply of the script is none of its words";
+fn is_verdict(reply: &Value) -> bool {
+    matches!(reply, Value::BulkString(word) if Verdict::read(word).is_some())
+}
 
 fn is_unknown_script(reply: &Value) -> bool {
     matches!(reply, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::NoScript))

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cloakroom_core::{StoreErrorKind, Version};
-use redis::{Cmd, FromRedisValue as _, Value};
+use redis::{FromRedisValue as _, Value};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
@@ -13,6 +13,7 @@ use super::chart::Chart;
 use super::slot::Slot;
 use super::{Inner, nobody};
 use crate::error::{Failure, unwelcome};
+use crate::form::{self, Form};
 use crate::hearing::hear;
 use crate::link::Setback;
 use crate::place::Place;
@@ -203,12 +204,12 @@ impl Work {
 
     async fn ask(&self, place: &Place, until: Instant) -> Result<Told, Failure> {
         let node = self.cluster.node(place)?;
-        let question = |what: &str| -> Cmd {
+        let question = |what: &str, form: Form| {
             let mut command = redis::cmd("CLUSTER");
             command.arg(what);
-            command
+            (command, form)
         };
-        let request = Request::new([question("INFO"), question("SLOTS")]);
+        let request = Request::new([question("INFO", form::text), question("SLOTS", form::list)]);
         let replies = match node.attempt(&request, Asking::No, until).await {
             Ok(replies) => replies,
             Err(Setback::Again(failure) | Setback::Final(failure)) => return Err(failure),
