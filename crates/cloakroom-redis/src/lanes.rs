@@ -50,9 +50,9 @@ impl Lanes {
         outcome
     }
 
-    /// Uses none of the connections again that are not in use now.
-    pub(crate) fn hang_up(&self) {
-        self.free().iter().for_each(Link::hang_up);
+    /// Uses none of the connections again that were made before and are not in use now.
+    pub(crate) fn hang_up(&self, before: Instant) {
+        self.free().iter().for_each(|link| link.hang_up(before));
     }
 
     fn free(&self) -> MutexGuard<'_, VecDeque<Link>> {

@@ -124,10 +124,13 @@ impl Link {
         }
     }
 
-    /// Lets the next request dial anew. Requests that still wait keep their connection until they end.
-    pub(crate) fn hang_up(&self) {
+    /// Lets the next request dial anew, unless the connection was made since then. Requests that still wait keep
+    /// theirs until they end.
+    pub(crate) fn hang_up(&self, before: Instant) {
         let mut slot = self.0.slot();
-        if let Slot::Ready(line) = &*slot {
+        if let Slot::Ready(line) = &*slot
+            && line.made < before
+        {
             *slot = Slot::GivenUp { made: line.made };
         }
     }

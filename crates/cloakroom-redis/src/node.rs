@@ -49,16 +49,18 @@ impl Node {
 
     /// Sends the request, and once more when the connection broke, or when another connection may do better.
     pub(crate) async fn ask(&self, request: &Request, errand: &mut Errand) -> Result<Replies, StoreError> {
+        let asked = Instant::now();
         match self.attempt(request, Asking::No, errand.deadline()).await {
-            Ok(replies) if replies.are_turned_away() => self.hang_up(),
+            Ok(replies) if replies.are_turned_away() => self.hang_up(asked),
             Ok(replies) => return Ok(replies),
             Err(Setback::Again(failure)) => errand.remember(&failure),
             Err(Setback::Final(failure)) => return Err(errand.failed(failure)),
         }
+        let asked = Instant::now();
         match self.attempt(request, Asking::No, errand.deadline()).await {
             // Others met the new one, and we another connection to the old one.
             Ok(replies) if replies.are_read_only() && self.0.dialler.dialled_a_primary() => {
-                self.hang_up();
+                self.hang_up(asked);
                 Err(errand.failed(replaced()))
             }
             Ok(replies) => Ok(replies),
@@ -66,10 +68,11 @@ impl Node {
         }
     }
 
-    /// Dials anew for everything that comes: one connection was turned away, and the others lead there too.
-    fn hang_up(&self) {
-        self.0.shared.hang_up();
-        self.0.lanes.hang_up();
+    /// Dials anew for everything that comes: one connection was turned away, and the others that there were when it
+    /// was `asked` lead there too. Who learns of it late does not end those that were made since.
+    fn hang_up(&self, asked: Instant) {
+        self.0.shared.hang_up(asked);
+        self.0.lanes.hang_up(asked);
     }
 }
 

@@ -1,5 +1,8 @@
 //! Servers that are replicas, and primaries that become one behind an address that stays.
 
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Waker};
 use std::time::Instant;
 
 use cloakroom_core::{Deleted, ErrorKind, Freshness, Store as _, StoreErrorKind, StoreKey};
@@ -137,4 +140,26 @@ async fn server_that_refuses_twice_was_replaced_or_is_the_wrong_one() {
             }
         }
     }
+}
+
+/// The reply lies there long before whoever asked gets round to it.
+#[tokio::test]
+async fn refusal_that_is_learnt_late_ends_no_newer_connection() {
+    let asked = AtomicUsize::new(0);
+    let fake = Fake::start(move |heard| match (heard.connection, asked.fetch_add(1, Ordering::SeqCst)) {
+        (0, 1..) => say("-READONLY You can't write against a read only replica."),
+        _ => say(":1"),
+    })
+    .await;
+    let (store, key) = (fake.store(), sample::key());
+    assert_eq!(store.delete(&key).await.expect("an answer"), Deleted::Deleted);
+    let mut late = pin!(store.delete(&key));
+    assert!(late.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    for _ in 0..2 {
+        assert_eq!(store.delete(&key).await.expect("the new primary"), Deleted::Deleted);
+    }
+    assert_eq!(fake.connections(), 2);
+    assert_eq!(late.await.expect("the new primary"), Deleted::Deleted);
+    assert_eq!(store.delete(&key).await.expect("an answer"), Deleted::Deleted);
+    assert_eq!(fake.connections(), 2);
 }
