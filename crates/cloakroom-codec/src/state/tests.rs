@@ -288,3 +288,16 @@ fn flags_are_set_cleared_and_looked_at_bit_by_bit() {
         [two, one, none, none]
     );
 }
+
+#[test]
+fn values_of_states_are_equal_by_names_and_bytes() {
+    let of = |name: &str, value: u64| {
+        let mut state = empty();
+        state.values.insert(name, Value::encode(&value).unwrap());
+        state.values
+    };
+    assert_eq!(of("a", 1), of("a", 1));
+    for other in [of("a", 2), of("b", 1), empty().values] {
+        assert_ne!(of("a", 1), other);
+    }
+}

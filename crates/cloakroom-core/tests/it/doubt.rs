@@ -432,4 +432,11 @@ async fn largest_session_of_a_store_is_as_large_as_was_said() {
     let small = World::with(|builder| builder.with_max_size(size - 1));
     let (_, response) = small.request(&mut Browser::default(), |s| s.set("a", &text)).await;
     assert!(response.status.is_some() && small.model.dump().is_empty(), "{response:?}");
+    // 64 KiB where nothing was said.
+    for (kib, fits) in [(63, true), (64, false)] {
+        let large = "x".repeat(kib * 1024);
+        let (set, response) =
+            world.request(&mut Browser::default(), |s| Ok(s.set("a", &large).is_ok())).await;
+        assert_eq!(set && response.status.is_none(), fits, "{kib} KiB");
+    }
 }

@@ -107,6 +107,28 @@ async fn grace_does_not_begin_with_a_second_write_of_the_same_request() {
     }
 }
 
+/// A rotation leaves nothing of the renewal whose response was lost: its secret is like any other.
+#[tokio::test]
+async fn rotated_secret_is_renewed_in_its_time() {
+    let world = renewing();
+    let browser = world.logged_in("ada").await;
+    world.clock.advance(PERIOD);
+    world.request(&mut browser.clone(), |_| Ok(())).await;
+    let visit = world.visit(&browser);
+    let session = visit.session().await.unwrap();
+    session.rotate().unwrap();
+    session.save().await.unwrap();
+    world.events();
+    world.clock.advance(PERIOD);
+    session.set("a", &1).unwrap();
+    session.save().await.unwrap();
+    assert!(world.events().contains(&SessionEventKind::Renewed));
+    drop(session);
+    let mut browser = browser;
+    browser.take(&visit.commit().await);
+    assert_eq!(world.value(&mut browser, "a").await, Some(1));
+}
+
 #[tokio::test]
 async fn secret_is_not_renewed_while_its_predecessor_is_good() {
     let world = renewing();
