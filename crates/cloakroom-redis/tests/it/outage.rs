@@ -7,7 +7,7 @@ use cloakroom_redis::RedisStore;
 use cloakroom_testkit::outage::{BACK, Keeps, busy_service_recovers};
 use xtask::server::RedisServer;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, until};
 use crate::fake::{Act, Fake, bulk, say};
 use crate::sample;
 
@@ -168,10 +168,13 @@ fn store_outlives_the_runtime_that_dialled() {
     let slow = served.block_on(Fake::start_rude(|_| Act::Silence));
     let store = slow.store();
     let first = runtime();
-    let given_up = first.block_on(async {
-        tokio::time::timeout(Duration::from_millis(20), store.delete(&sample::key())).await.is_err()
+    first.block_on(async {
+        let key = sample::key();
+        tokio::select! {
+            deleted = store.delete(&key) => panic!("{deleted:?}"),
+            () = until(|| slow.connections() == 1) => {}
+        }
     });
-    assert!(given_up);
     drop(first);
     runtime().block_on(async {
         let clock = Clock::start();
