@@ -95,7 +95,7 @@ impl MemcachedStoreBuilder {
     pub async fn connect(self) -> Result<MemcachedStore, Error> {
         let (store, max_item_size, connect_timeout) = self.open()?;
         for node in store.servers() {
-            let errand = Errand::new(connect_timeout);
+            let errand = Errand::new(connect_timeout).map_err(at_start)?;
             let facts = match node.facts(Lifetime::of(Duration::MAX), &errand).await {
                 Ok(facts) => facts,
                 Err(error) => {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cloakroom_core::StoreError;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::error::{self, Doubt, Effect, Failure};
@@ -14,9 +15,12 @@ pub(crate) struct Errand {
 }
 
 impl Errand {
-    /// A verb that ends after `timeout`.
-    pub(crate) fn new(timeout: Duration) -> Self {
-        Self { deadline: Instant::now() + timeout, doubt: Doubt::None }
+    /// A verb that ends after `timeout`, if there is a runtime that can wait.
+    pub(crate) fn new(timeout: Duration) -> Result<Self, StoreError> {
+        if Handle::try_current().is_err() {
+            return Err(error::outside_of_a_runtime());
+        }
+        Ok(Self { deadline: Instant::now() + timeout, doubt: Doubt::None })
     }
 
     pub(crate) const fn deadline(&self) -> Instant {

@@ -167,6 +167,12 @@ pub(crate) fn too_large() -> StoreError {
     failed(StoreErrorKind::TooLarge, None)
 }
 
+/// What a verb answers that is asked where nothing can be waited for.
+pub(crate) fn outside_of_a_runtime() -> StoreError {
+    let why = "it was asked outside of a Tokio runtime, where nothing can be waited for";
+    failed(StoreErrorKind::Misconfigured, Some(Cause::said(why)))
+}
+
 /// What a verb answers when the server compares no versions.
 pub(crate) fn no_cas() -> StoreError {
     failed(StoreErrorKind::Misconfigured, Some(NO_CAS))

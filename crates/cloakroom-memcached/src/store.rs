@@ -155,9 +155,9 @@ impl MemcachedStore {
     }
 
     /// A verb on a key: the item's name, the server that keeps it, and the deadline.
-    fn begin(&self, key: &StoreKey) -> Verb<'_> {
+    fn begin(&self, key: &StoreKey) -> Result<Verb<'_>, StoreError> {
         let node = self.servers.keeper(key, |node| node.seed());
-        Verb { node, name: self.prefix.name(key), errand: Errand::new(self.timeout) }
+        Ok(Verb { node, name: self.prefix.name(key), errand: Errand::new(self.timeout)? })
     }
 
     /// What is known of the server that a payload goes to, if the payload fits into an item.
@@ -221,7 +221,7 @@ impl Item {
 #[async_trait]
 impl Store for MemcachedStore {
     async fn load(&self, key: &StoreKey, _freshness: Freshness) -> Result<Option<Record>, StoreError> {
-        let Some(found) = self.begin(key).look().await? else { return Ok(None) };
+        let Some(found) = self.begin(key)?.look().await? else { return Ok(None) };
         match stored::parse(found.value) {
             Some(Stored { version, lifetime, payload }) => {
                 Ok(Some(Record::new(payload, version, lifetime.left(found.ticks))))
@@ -231,7 +231,7 @@ impl Store for MemcachedStore {
     }
 
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
-        let mut verb = self.begin(key);
+        let mut verb = self.begin(key)?;
         let lifetime = Lifetime::of(record.ttl);
         let mut facts = self.admit(&verb, &record.payload, lifetime).await?;
         let item = Item::new(record.version, lifetime, &record.payload);
@@ -254,7 +254,7 @@ impl Store for MemcachedStore {
         expected: Version,
         record: &Record,
     ) -> Result<Replaced, StoreError> {
-        let mut verb = self.begin(key);
+        let mut verb = self.begin(key)?;
         let lifetime = Lifetime::of(record.ttl);
         let mut facts = self.admit(&verb, &record.payload, lifetime).await?;
         let item = Item::new(record.version, lifetime, &record.payload);
@@ -280,7 +280,7 @@ impl Store for MemcachedStore {
     }
 
     async fn touch(&self, key: &StoreKey, expected: Version, ttl: Duration) -> Result<Touched, StoreError> {
-        let mut verb = self.begin(key);
+        let mut verb = self.begin(key)?;
         let lifetime = Lifetime::of(ttl);
         loop {
             let Some(found) = verb.look().await? else { return Ok(Touched::Missing) };
@@ -305,7 +305,7 @@ impl Store for MemcachedStore {
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<Deleted, StoreError> {
-        let mut verb = self.begin(key);
+        let mut verb = self.begin(key)?;
         let reply = verb.node.ask(Request::delete(&verb.name)?, &mut verb.errand).await?;
         match (reply.deleted()?, verb.errand.doubt()) {
             (false, Doubt::None) => Ok(Deleted::Missing),

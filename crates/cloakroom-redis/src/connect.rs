@@ -108,7 +108,7 @@ impl RedisStoreBuilder {
     /// As [`RedisStore::connect`].
     pub async fn connect(self) -> Result<RedisStore, Error> {
         let (store, connect_timeout) = self.open()?;
-        let errand = Errand::read(connect_timeout);
+        let errand = Errand::read(connect_timeout).map_err(at_start)?;
         let primaries = store.fleet().primaries(&errand).await.map_err(at_start)?;
         let greetings = primaries.iter().map(|node| greet(node, store.quorum(), connect_timeout));
         try_join_all(greetings).await.map_err(at_start)?;
@@ -183,7 +183,7 @@ async fn greet(node: &Node, quorum: Option<Quorum>, timeout: Duration) -> Result
     let mut commands = vec![(redis::cmd("PING"), form::pong as Form)];
     commands.extend(quorum.map(|_| (Quorum::question(), form::count as Form)));
     commands.push((eviction::question(), form::text));
-    let mut errand = Errand::read(timeout);
+    let mut errand = Errand::read(timeout)?;
     let mut replies = node.ask(&Request::new(commands), &mut errand).await?;
     let memory = replies.values.pop().unwrap_or_default();
     if let Some(quorum) = quorum {

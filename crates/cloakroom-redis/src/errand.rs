@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cloakroom_core::StoreError;
 use redis::Value;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::error::{self, Doubt, Effect, Failure};
@@ -17,13 +18,21 @@ pub(crate) struct Errand {
 
 impl Errand {
     /// A verb that only looks.
-    pub(crate) fn read(timeout: Duration) -> Self {
-        Self { deadline: Instant::now() + timeout, effect: Effect::Read, doubt: Doubt::None }
+    pub(crate) fn read(timeout: Duration) -> Result<Self, StoreError> {
+        Self::new(timeout, Effect::Read)
     }
 
     /// A verb that may change the record.
-    pub(crate) fn write(timeout: Duration) -> Self {
-        Self { effect: Effect::Write, ..Self::read(timeout) }
+    pub(crate) fn write(timeout: Duration) -> Result<Self, StoreError> {
+        Self::new(timeout, Effect::Write)
+    }
+
+    /// A verb that ends after `timeout`, if there is a runtime that can wait.
+    fn new(timeout: Duration, effect: Effect) -> Result<Self, StoreError> {
+        if Handle::try_current().is_err() {
+            return Err(error::outside_of_a_runtime());
+        }
+        Ok(Self { deadline: Instant::now() + timeout, effect, doubt: Doubt::None })
     }
 
     pub(crate) const fn deadline(&self) -> Instant {

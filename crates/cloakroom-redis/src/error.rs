@@ -77,6 +77,12 @@ pub(crate) fn refused(error: &ServerError, doubt: Doubt) -> StoreError {
     failed(kind, Some(Cause::of_reply(error)))
 }
 
+/// What a verb answers that is asked where nothing can be waited for.
+pub(crate) fn outside_of_a_runtime() -> StoreError {
+    let why = "it was asked outside of a Tokio runtime, where nothing can be waited for";
+    failed(StoreErrorKind::Misconfigured, Some(Cause::words(why)))
+}
+
 /// What a write answers that is in place at the primary, and perhaps nowhere else.
 pub(crate) fn too_few_replicas() -> StoreError {
     let why = "the write is in place at the primary, but fewer replicas than `wait` asks for acknowledged it";

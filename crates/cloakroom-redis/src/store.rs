@@ -225,7 +225,7 @@ impl Store for RedisStore {
             (command, form)
         };
         let request = Request::new([command("GET", form::bytes_or_nil), command("PTTL", form::time_left)]);
-        let mut errand = Errand::read(self.timeout);
+        let mut errand = Errand::read(self.timeout)?;
         let replies = self.fleet.ask(&name, &request, &mut errand).await?;
         let [value, left] = errand.replies(replies.values)?;
         let value = match value {
@@ -246,7 +246,7 @@ impl Store for RedisStore {
 
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
         let name = self.prefix.name(key);
-        let mut errand = Errand::write(self.timeout);
+        let mut errand = Errand::write(self.timeout)?;
         let mut command = redis::cmd("SET");
         command.arg(&name).arg(stored::value(record)).arg("NX").arg("PX").arg(stored::millis(record.ttl));
         let request = Request::one(command, form::ok_or_nil).and_wait(self.quorum);
@@ -282,7 +282,7 @@ impl Store for RedisStore {
         let arguments = |command: &mut Cmd| {
             command.arg(&expected.to_be_bytes()).arg(&value).arg(stored::millis(record.ttl));
         };
-        let mut errand = Errand::write(self.timeout);
+        let mut errand = Errand::write(self.timeout)?;
         let (verdict, waited) = self.call(&REPLACE, &name, arguments, self.quorum, &mut errand).await?;
         match (verdict, errand.doubt()) {
             (Verdict::Done, _) => self.judge(waited).map(|()| Replaced::Replaced),
@@ -301,7 +301,8 @@ impl Store for RedisStore {
         let arguments = |command: &mut Cmd| {
             command.arg(&expected.to_be_bytes()).arg(stored::millis(ttl));
         };
-        match self.call(&TOUCH, &name, arguments, None, &mut Errand::write(self.timeout)).await?.0 {
+        let mut errand = Errand::write(self.timeout)?;
+        match self.call(&TOUCH, &name, arguments, None, &mut errand).await?.0 {
             Verdict::Done | Verdict::Own => Ok(Touched::Touched),
             Verdict::Missing => Ok(Touched::Missing),
             Verdict::Conflict => Ok(Touched::Conflict),
@@ -312,7 +313,7 @@ impl Store for RedisStore {
         let name = self.prefix.name(key);
         let mut command = redis::cmd("DEL");
         command.arg(&name);
-        let mut errand = Errand::write(self.timeout);
+        let mut errand = Errand::write(self.timeout)?;
         let request = Request::one(command, form::one_or_none).and_wait(self.quorum);
         let Replies { values, waited } = self.fleet.ask(&name, &request, &mut errand).await?;
         match (errand.replies(values)?, errand.doubt()) {

@@ -1,5 +1,8 @@
 //! Starts that fail, and what `connect` tells.
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
 use cloakroom_core::{ErrorKind, Freshness, Store as _, StoreErrorKind};
 use cloakroom_memcached::MemcachedStore;
 use cloakroom_testkit::Log;
@@ -127,5 +130,44 @@ async fn log_and_debug_show_no_key_and_no_payload() {
     shown += &log.text();
     for secret in [key.public_handle().as_str(), "payload"] {
         assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
+}
+
+/// Nothing can be waited for there: the verb says so, whether or not the runtime of the store still lives.
+#[test]
+fn verb_outside_of_a_runtime_is_refused() {
+    let served = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let fake = served.block_on(Fake::start(|heard| heard.answer("HD")));
+    let homeless = fake.store();
+    let (key, record, version) = (sample::key(), sample::record(), sample::version());
+    for store in [served.block_on(async { fake.store() }), homeless] {
+        let errors = [
+            once(store.load(&key, Freshness::Latest)).err(),
+            once(store.create(&key, &record)).err(),
+            once(store.replace(&key, version, &record)).err(),
+            once(store.touch(&key, version, sample::MINUTE)).err(),
+            once(store.delete(&key)).err(),
+        ];
+        for error in errors {
+            let error = error.expect("no runtime");
+            assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
+            assert!(format!("{error:?}").contains("outside of a Tokio runtime"), "{error:?}");
+        }
+        // Where there is one, all is well.
+        assert!(served.block_on(store.delete(&key)).is_ok());
+    }
+    let error = once(MemcachedStore::connect(&fake.url())).expect_err("no runtime");
+    assert_eq!(error.kind(), ErrorKind::Misconfigured);
+    assert!(error.to_string().contains("outside of a Tokio runtime"), "{error}");
+}
+
+fn once<T>(verb: impl Future<Output = T>) -> T {
+    match pin!(verb).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("it waits for something"),
     }
 }
