@@ -95,8 +95,9 @@ impl Link {
         if !line.standing.holds() {
             return Err(Setback::Again(Failure::Unreached(broken(io::ErrorKind::ConnectionAborted))));
         }
+        let reply = pin!(line.wire.ask(request));
         let reply = async {
-            match select(pin!(line.wire.ask(request)), pin!(line.standing.ended())).await {
+            match select(reply, pin!(line.standing.ended())).await {
                 Either::Left((reply, _)) => reply,
                 // Whatever the old server still does counts for nothing. The new one knows.
                 Either::Right(_) => Err(Failure::Lost(broken(io::ErrorKind::ConnectionAborted))),
