@@ -55,3 +55,6 @@ pub(crate) fn one_or_none(reply: &Value) -> bool {
 pub(crate) fn time_left(reply: &Value) -> bool {
     matches!(reply, Value::Int(-2..))
 }
+
+#[cfg(test)]
+mod tests;
