@@ -4,11 +4,12 @@
 //! made. Then the files are closed. It tells what happened, and fails where a store that is up would not have answered so.
 #![allow(clippy::print_stdout, reason = "it tells what happened")]
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cloakroom::{Freshness, Store, StoreErrorKind};
+use cloakroom::{ErrorKind, Freshness, Store, StoreErrorKind};
 use cloakroom_faults::{
     End, Event, Figures, History, Recorded, Resending, Rules, Workload, check, fresh_key,
 };
@@ -30,7 +31,8 @@ const NONE_LEFT: i32 = 24;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::args().nth(1).ok_or("cramped URL")?;
     let joint = if url.contains('?') { '&' } else { '?' };
-    let backend = cloakroom::connect(&format!("{url}{joint}timeout={}ms", DEADLINE.as_millis())).await?;
+    let url = format!("{url}{joint}timeout={}ms", DEADLINE.as_millis());
+    let backend = cloakroom::connect(&url).await?;
     let taken = Mutex::new(None);
     let _backend = backend.layer(|store| {
         if let Ok(mut taken) = taken.lock() {
@@ -47,7 +49,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let struck = history.now();
     let (mut files, end) = (Vec::new(), Instant::now() + CRAMPED);
-    let mut crowd = None;
+    let (mut crowd, mut newcomers) = (None, Vec::new());
     while Instant::now() < end {
         // Again and again: somebody may have closed something meanwhile.
         match File::open("/dev/null") {
@@ -55,6 +57,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             Err(error) if error.raw_os_error() == Some(NONE_LEFT) => {
                 crowd.get_or_insert_with(|| work.with_groups(8).start(std::slice::from_ref(&store)));
                 sleep(Duration::from_millis(1)).await;
+                // Who comes with nothing cannot do without.
+                let start = Instant::now();
+                if let Err(error) = cloakroom::connect(&url).await {
+                    newcomers.push((error.kind(), lateness.since(start) > DEADLINE / 2));
+                }
             }
             Err(error) => return Err(error.into()),
         }
@@ -86,6 +93,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let figures = Figures::of(&events, struck, over);
     let verdict = check(&events, &Rules::strict().with_resending(Resending::AfterALostReply));
     println!("after {count} more files there is no descriptor left: {figures}\n  history: {verdict}");
+    let kinds: BTreeSet<_> = newcomers.iter().map(|(kind, _)| format!("{kind:?}")).collect();
+    println!("  {} newcomers were refused: {kinds:?}", newcomers.len());
     if !verdict.is_clean() {
         return Err("the history is not clean".into());
     }
@@ -100,8 +109,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if !events.iter().all(is_honest) {
         return Err("the errors are not those of a store that cannot be reached".into());
     }
-    if !figures.errors.contains_key("Unavailable") {
+    if newcomers.is_empty() {
         return Err("nobody noticed".into());
+    }
+    let is_honest = |(kind, late): &(ErrorKind, bool)| {
+        *kind == ErrorKind::Unavailable || (*kind == ErrorKind::Timeout && *late)
+    };
+    if !newcomers.iter().all(is_honest) {
+        return Err("newcomers are not told that the store cannot be reached".into());
     }
     let answered =
         |event: &Event| event.invoked > over && event.key != key && matches!(event.end, End::Answered(_));

@@ -84,6 +84,9 @@ async fn slots_move(effort: Effort) {
         primaries
     };
     let at_first = block_in_place(primaries);
+    let [option, patience] = PATIENT;
+    let told = fleet.cli(at_first[0], &["CONFIG", "GET", option.trim_start_matches('-')]).expect("an answer");
+    assert_eq!(told.lines().last(), Some(patience), "the fleet has a patience of its own");
     let (history, late) = (History::new(), Late::watch());
     let url = fleet.url();
     let nodes = [
