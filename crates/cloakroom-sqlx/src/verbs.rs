@@ -7,10 +7,11 @@ use std::time::Duration;
 use cloakroom_core::{
     Created, Deleted, Record, Replaced, StoreError, StoreErrorKind, StoreKey, Touched, Version,
 };
+use tokio::time::sleep;
 
 use crate::dialect::{Asking, Dialect, Look, Statements, Step, Stored, Sweeping};
 use crate::errand::Errand;
-use crate::error::{self, Doubt};
+use crate::error::{self, Doubt, Failure, Meaning};
 use crate::link::{Link, Question};
 use crate::stored::{self, LONGEST_PAYLOAD};
 use crate::sweep::Abandoned;
@@ -173,10 +174,24 @@ impl<D: Dialect> Inner<D> {
         key: StoreKey,
     ) -> Result<Deleted, StoreError> {
         let step = Step { sql: Arc::clone(&self.statements.delete), values: vec![stored::id(&key)] };
-        match (self.link.ask(&Change(step), &mut errand).await?, errand.doubt()) {
-            (0, Doubt::None) => Ok(Deleted::Missing),
-            _ => Ok(Deleted::Deleted),
+        let step = Change(step);
+        loop {
+            match (self.link.ask(&step, &mut errand).await?, errand.doubt()) {
+                (0, _) if D::MAY_LEAVE_A_ROW && self.is_there(&mut errand, &key).await? => {
+                    sleep(errand.after(Failure::said(Meaning::Collided, "", LEFT))?).await;
+                }
+                (0, Doubt::None) => return Ok(Deleted::Missing),
+                _ => return Ok(Deleted::Deleted),
+            }
         }
+    }
+
+    /// Whether a record is there that a delete says it did not find.
+    async fn is_there(&self, errand: &mut Errand, key: &StoreKey) -> Result<bool, StoreError> {
+        errand.only_looks();
+        let look = self.look(errand, key).await?;
+        errand.changes();
+        Ok(look.is_some_and(|look| look.left > 0))
     }
 
     /// Removes up to `batch` expired rows, and tells how many.
@@ -232,6 +247,8 @@ impl<D: Dialect> Inner<D> {
         Ok(())
     }
 }
+
+const LEFT: &str = "the server ended a delete, and said that there was nothing";
 
 struct Load(Step);
 struct Change(Step);

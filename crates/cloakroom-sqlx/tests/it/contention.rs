@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cloakroom_core::{Created, Freshness, Replaced, Store as _, StoreErrorKind, Touched};
+use cloakroom_core::{Created, Deleted, Freshness, Replaced, Store as _, StoreErrorKind, Touched};
 use cloakroom_sqlx::{MysqlStore, PostgresStore, SqlStore, SqliteStore};
 use sqlx::{Connection as _, Executor as _, MySqlConnection, PgConnection, SqliteConnection};
 use xtask::server::{MariadbServer, PostgresServer};
@@ -181,4 +181,38 @@ async fn time_left_is_told_by_the_clock_of_the_look() {
     rival.execute("UNLOCK TABLES").await.expect("the end");
     let found = look.await.expect("an end").expect("an answer").expect("a record");
     assert!(found.ttl <= MINUTE, "{:?}", found.ttl);
+}
+
+/// Of a delete that it cuts short, MariaDB may say that there was nothing. Whoever is told so by the store is told the
+/// truth.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs mariadb: run `cargo xtask test`"]
+async fn delete_that_is_cut_short_says_nothing_untrue() {
+    /// How many deletes are to be cut short.
+    const CUT: usize = 60;
+    let server = MariadbServer::start().expect("a server");
+    // One connection, from before there was a limit.
+    let patient =
+        MysqlStore::builder(&server.url()).with_max_connections(1).connect().await.expect("a server");
+    server.run("SET GLOBAL max_statement_time = 0.0002");
+    let hasty = MysqlStore::builder(&server.url()).with_max_connections(2).connect_lazy().expect("a URL");
+    let (start, mut cut, mut done) = (Instant::now(), 0, 0);
+    while cut < CUT {
+        assert!(start.elapsed() < Duration::from_secs(60), "only {cut} were cut short, {done} were not");
+        let key = sample::key();
+        assert_eq!(patient.create(&key, &sample::record()).await.expect("an answer"), Created::Created);
+        match hasty.delete(&key).await {
+            Ok(answer) => {
+                let left = patient.load(&key, Freshness::Latest).await.expect("an answer");
+                assert!(left.is_none(), "{answer:?}, and the record is there");
+                assert_eq!(answer, Deleted::Deleted);
+                done += 1;
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+                cut += 1;
+            }
+        }
+    }
+    println!("{cut} cut short, {done} done");
 }

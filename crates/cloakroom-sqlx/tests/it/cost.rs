@@ -11,7 +11,11 @@ use crate::sample::{self, MINUTE};
 const ROUNDS: u64 = 10;
 
 /// Has each verb executed, and tells `count` the name of it and what it may cost.
-async fn each_verb<D: Dialect>(store: &SqlStore<D>, mut count: impl FnMut(&str, &[(&'static str, u64)])) {
+async fn each_verb<D: Dialect>(
+    store: &SqlStore<D>,
+    nothing_to_delete: &[(&'static str, u64)],
+    mut count: impl FnMut(&str, &[(&'static str, u64)]),
+) {
     let rounds: Vec<_> = (0..ROUNDS).map(|_| (sample::key(), sample::record(), sample::record())).collect();
     for (key, record, _) in &rounds {
         assert_eq!(store.create(key, record).await.expect("an answer"), Created::Created);
@@ -44,6 +48,10 @@ async fn each_verb<D: Dialect>(store: &SqlStore<D>, mut count: impl FnMut(&str, 
         assert_eq!(store.delete(key).await.expect("an answer"), Deleted::Deleted);
     }
     count("delete", &[("delete", 1)]);
+    for (key, _, _) in &rounds {
+        assert_eq!(store.delete(key).await.expect("an answer"), Deleted::Missing);
+    }
+    count("delete of nothing", nothing_to_delete);
 }
 
 fn check(verb: &str, found: &BTreeMap<String, u64>, wanted: &[(&'static str, u64)]) {
@@ -60,7 +68,7 @@ async fn each_verb_is_one_statement_on_postgres() {
     let store =
         PostgresStore::builder(&server.url()).with_max_connections(1).connect().await.expect("a server");
     server.reset_statement_stats().expect("a count from zero");
-    each_verb(&store, |verb, wanted| {
+    each_verb(&store, &[("delete", 1)], |verb, wanted| {
         let mut found = BTreeMap::new();
         for (text, calls) in server.statement_stats().expect("a count") {
             let word = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
@@ -95,7 +103,7 @@ async fn each_verb_is_one_statement_on_mariadb() {
     // Between two counts: what the count itself does.
     let (idle, mut before) = (count(), count());
     let own: BTreeMap<&str, u64> = before.iter().map(|(name, number)| (*name, number - idle[name])).collect();
-    each_verb(&store, |verb, wanted| {
+    each_verb(&store, &[("delete", 1), ("select", 1)], |verb, wanted| {
         let after = count();
         let done = after.iter().map(|(name, number)| {
             let word = name.trim_start_matches("Com_").to_owned();
