@@ -3,10 +3,12 @@
 use std::future::poll_fn;
 use std::io;
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::StreamExt as _;
+use futures_util::future::{Either, select};
 use futures_util::stream::FuturesOrdered;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Value};
@@ -70,15 +72,24 @@ async fn look_at_replies(connection: MultiplexedConnection, mut asked: mpsc::Unb
     poll_fn(look).await;
 }
 
-async fn exchange(mut connection: MultiplexedConnection, asked: Asked) -> (Asked, RedisResult<Vec<Value>>) {
+/// None for whoever gave up: what was not sent by then never is, and a reply to it is nobody's.
+async fn exchange(
+    mut connection: MultiplexedConnection,
+    mut asked: Asked,
+) -> (Asked, Option<RedisResult<Vec<Value>>>) {
     let commands = asked.request.commands();
-    let reply = connection.send_packed_commands(commands, 0, commands.len()).await;
+    let reply = connection.send_packed_commands(commands, 0, commands.len());
+    let reply = match select(pin!(reply), pin!(asked.answer.closed())).await {
+        Either::Left((reply, _)) => Some(reply),
+        Either::Right(_) => None,
+    };
     (asked, reply)
 }
 
 /// Gives a reply to whoever asked, if it is one to what was asked; else the connection is to end.
-fn hand_on(asked: Asked, reply: RedisResult<Vec<Value>>) -> ControlFlow<()> {
+fn hand_on(asked: Asked, reply: Option<RedisResult<Vec<Value>>>) -> ControlFlow<()> {
     let Asked { request, answer } = asked;
+    let Some(reply) = reply else { return ControlFlow::Continue(()) };
     let (answered, next) = match reply {
         Ok(replies) if request.fits(&replies) => (Ok(replies), ControlFlow::Continue(())),
         Ok(_) => (Err(nonsense()), ControlFlow::Break(())),
