@@ -52,6 +52,10 @@ pub trait Speak: Database<Connection: Send, Arguments: Send> {
     fn options(address: &Address, verb: Duration) -> Result<Options<Self>, Error>;
     /// What an error of the database means, and what to do about it if that is known.
     fn meaning(error: &dyn DatabaseError) -> (Meaning, &'static str);
+    /// The same of an error in place of a connection, where there was one before.
+    fn meaning_later(error: &dyn DatabaseError) -> (Meaning, &'static str) {
+        Self::meaning(error)
+    }
     /// The code of an error of the database.
     fn code(error: &dyn DatabaseError) -> String {
         error.code().unwrap_or_default().into_owned()

@@ -44,6 +44,8 @@ pub(crate) struct Link<D: Dialect> {
     /// That runtime is gone.
     homeless: AtomicBool,
     trouble: Arc<Trouble>,
+    /// There was a connection.
+    was_there: AtomicBool,
     writers: Option<Semaphore>,
     loss: Loss,
 }
@@ -126,7 +128,15 @@ impl<D: Dialect> Link<D> {
         let home = Handle::try_current().ok();
         let home = home.filter(|home| home.runtime_flavor() == RuntimeFlavor::MultiThread);
         let writers = D::ONE_WRITER.then(|| Semaphore::new(1));
-        Self { pool, home, homeless: AtomicBool::new(false), trouble, writers, loss }
+        Self {
+            pool,
+            home,
+            homeless: AtomicBool::new(false),
+            trouble,
+            was_there: AtomicBool::new(false),
+            writers,
+            loss,
+        }
     }
 
     /// Does the work of a verb in a task of its own, which goes on to its end when the caller gives up.
@@ -201,9 +211,10 @@ impl<D: Dialect> Link<D> {
         };
         let mut connection = match timeout_at(deadline, self.connection()).await.map_err(late)? {
             Ok(connection) => connection,
-            Err(sqlx::Error::Database(error)) => return Err(unreached::<D>(&*error)),
+            Err(sqlx::Error::Database(error)) => return Err(self.unreached(&*error)),
             Err(error) => return Err(Failure::unreached(&error)),
         };
+        self.was_there.store(true, Ordering::Relaxed);
         let failure = match timeout_at(deadline, question.put(&mut connection)).await {
             Ok(Ok(answer)) => {
                 self.give_back(connection);
@@ -240,6 +251,13 @@ impl<D: Dialect> Link<D> {
         }
     }
 
+    /// What the server said to the greeting left nothing behind.
+    fn unreached(&self, error: &dyn sqlx::error::DatabaseError) -> Failure {
+        let (meaning, advice) =
+            if self.was_there.load(Ordering::Relaxed) { D::meaning_later(error) } else { D::meaning(error) };
+        Failure::said(meaning, &D::code(error), advice).before_anything_was_sent()
+    }
+
     /// Off the way of the request. The pool asks the connection whether it is sound, and would wait for that
     /// for ever if what is between us and the server has forgotten the connection.
     fn give_back(&self, mut connection: PoolConnection<D>) {
@@ -261,9 +279,4 @@ impl<D: Dialect> fmt::Debug for Link<D> {
 fn said<D: Dialect>(error: &dyn sqlx::error::DatabaseError) -> Failure {
     let (meaning, advice) = D::meaning(error);
     Failure::said(meaning, &D::code(error), advice)
-}
-
-/// What the server said to the greeting left nothing behind.
-fn unreached<D: Dialect>(error: &dyn sqlx::error::DatabaseError) -> Failure {
-    said::<D>(error).before_anything_was_sent()
 }

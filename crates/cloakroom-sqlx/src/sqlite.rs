@@ -22,6 +22,12 @@ const QUOTE: char = '"';
 /// The clock tells milliseconds; as a number with a fraction it may be a trifle below one.
 const NOW: &str = "CAST(ROUND(unixepoch('now', 'subsec') * 1000) AS INTEGER)";
 
+/// The result code of a file that cannot be opened, whatever the reason.
+const CANTOPEN: u32 = 14;
+
+const CLOSED: &str =
+    "the file can no longer be opened; this process may have too many files open, or it was moved away";
+
 impl Dialect for Sqlite {}
 
 impl Speak for Sqlite {
@@ -91,6 +97,14 @@ impl Speak for Sqlite {
         meaning(code, error.message().starts_with("no such"))
     }
 
+    /// A file that could be opened before is no wrong path.
+    fn meaning_later(error: &dyn DatabaseError) -> (Meaning, &'static str) {
+        match Self::code(error).parse::<u32>() {
+            Ok(code) if code & 0xFF == CANTOPEN => (Meaning::NotHere(StoreErrorKind::Unavailable), CLOSED),
+            Ok(_) | Err(_) => Self::meaning(error),
+        }
+    }
+
     fn change<'c>(connection: &'c mut SqliteConnection, step: &'c Step) -> Asking<'c, u64> {
         Box::pin(async move { Ok(execute::<Self>(connection, step).await?.rows_affected()) })
     }
@@ -156,10 +170,10 @@ fn meaning(code: u32, no_such_table: bool) -> (Meaning, &'static str) {
         10 if code == SHM_IS_FULL => (Full, "the disk is full"),
         11 => (Other, "the file is damaged"),
         13 => (Full, "the disk is full"),
-        14 if std::fs::File::open("/dev/null").is_err_and(|error| has_no_descriptor_left(&error)) => {
+        CANTOPEN if std::fs::File::open("/dev/null").is_err_and(|error| has_no_descriptor_left(&error)) => {
             return (Meaning::NotHere(Unavailable), NO_DESCRIPTOR);
         }
-        14 => (Misconfigured, "the file cannot be opened; check its directory and the rights there"),
+        CANTOPEN => (Misconfigured, "the file cannot be opened; check its directory and the rights there"),
         18 => (TooLarge, ""),
         26 => (Misconfigured, "the file is no SQLite database"),
         _ => (Other, ""),

@@ -1,7 +1,4 @@
-use cloakroom_core::StoreErrorKind;
-
-use super::meaning;
-use crate::error::Meaning;
+use super::*;
 
 #[test]
 fn result_codes_have_a_meaning() {
@@ -28,4 +25,14 @@ fn result_codes_have_a_meaning() {
         assert_eq!(meaning(code, false).0, Meaning::Collided, "{code}");
     }
     assert_eq!(meaning(1, true).0, Meaning::Is(Misconfigured));
+}
+
+#[tokio::test]
+async fn file_that_was_there_before_is_no_wrong_path() {
+    let missing = SqliteConnectOptions::new().filename("/no/such/place/sessions.db").create_if_missing(true);
+    let Err(sqlx::Error::Database(error)) = SqliteConnection::connect_with(&missing).await else {
+        panic!("there is no such directory")
+    };
+    assert_eq!(Sqlite::meaning(&*error).0, Meaning::Is(StoreErrorKind::Misconfigured));
+    assert_eq!(Sqlite::meaning_later(&*error).0, Meaning::NotHere(StoreErrorKind::Unavailable));
 }
