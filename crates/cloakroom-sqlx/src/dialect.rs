@@ -41,6 +41,8 @@ pub trait Speak: Database<Connection: Send, Arguments: Send> {
     const FORM: Form;
     /// Whether there is one writer at a time, so that a queue in this process is shorter than one at the file.
     const ONE_WRITER: bool;
+    /// How many expired rows are removed at once, at first: what waits for them waits for a fraction of a millisecond.
+    const FIRST_BATCH: u32;
     /// Whether a delete that the server cut short may say that it found nothing, while the row is there.
     const MAY_LEAVE_A_ROW: bool = false;
 

@@ -36,6 +36,7 @@ impl Speak for Postgres {
     const STORE: &'static str = "postgres";
     const TYPE: &'static str = "PostgresStore";
     const ONE_WRITER: bool = false;
+    const FIRST_BATCH: u32 = 500;
     const FORM: Form = Form {
         database: "PostgreSQL",
         schemes: &["postgres", "postgresql"],

@@ -34,6 +34,7 @@ impl Speak for Sqlite {
     const STORE: &'static str = "sqlite";
     const TYPE: &'static str = "SqliteStore";
     const ONE_WRITER: bool = true;
+    const FIRST_BATCH: u32 = 5;
     const FORM: Form = Form {
         database: "SQLite",
         schemes: &["sqlite"],
