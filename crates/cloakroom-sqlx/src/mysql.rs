@@ -42,7 +42,7 @@ impl Speak for MySql {
     const ONE_WRITER: bool = false;
     // MariaDB 10.11 with `max_statement_time`: of the deletes that it cut short, one in five said so.
     const MAY_LEAVE_A_ROW: bool = true;
-    const FIRST_BATCH: u32 = 10;
+    const FIRST_BATCH: u32 = 5;
     const FORM: Form = Form {
         database: "MySQL",
         schemes: &["mysql", "mariadb"],

@@ -21,7 +21,7 @@ const LARGEST_BATCH: u32 = 500;
 const PATIENT: Duration = Duration::from_secs(5 * 60);
 
 /// How many times as long as a batch took is waited before the next one, so that requests find room.
-const REST: u32 = 9;
+const REST: u32 = 14;
 
 /// The longest rest between two batches.
 const LONGEST_REST: Duration = Duration::from_secs(2);
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Whether and how often expired rows are removed in the background.
 ///
 /// They are gone for every verb the moment they expire, swept or not: this is about the room that they take. The
-/// task removes a few rows at a time, 500 on PostgreSQL, 10 on MySQL and 5 on SQLite, and rests nine times as long in
+/// task removes a few rows at a time, 500 on PostgreSQL, 5 on MySQL and SQLite, and rests fourteen times as long in
 /// between, so that requests hardly notice. Each five minutes that a round goes on double that, up to 500 rows, so that
 /// no crowd outruns it. The task survives outages, warns when one begins, and ends with the last clone of its store.
 /// Where the runtime that it lives in ends before, the next verb takes it over into its own, and says so to the log. The
