@@ -11,6 +11,7 @@
     reason = "the helpers of tests fail and tell as tests do"
 )]
 
+mod clock;
 mod dice;
 mod dropped;
 mod lateness;
@@ -20,6 +21,7 @@ pub mod outage;
 mod proxy;
 pub mod sample;
 
+pub use crate::clock::{Clock, until};
 pub use crate::dice::Dice;
 pub use crate::dropped::dropped_after;
 pub use crate::lateness::Lateness;

@@ -6,9 +6,9 @@ use cloakroom_core::{
     Created, Deleted, Freshness, Record, Replaced, Store as _, StoreErrorKind, StoreKey, Touched, Version,
 };
 
-use crate::clock::Clock;
 use crate::fake::{Act, Fake, Heard, say};
 use crate::sample::{self, MINUTE};
+use cloakroom_testkit::Clock;
 
 /// The value of a record, as it lies in Memcached.
 pub(crate) fn value(version: Version, payload: &[u8]) -> Vec<u8> {

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use crate::clock::until;
+use cloakroom_testkit::until;
 
 /// What the server does when a command arrives.
 #[derive(Clone, Debug)]

@@ -11,7 +11,6 @@
 
 mod cancel;
 mod choice;
-mod clock;
 mod cost;
 mod cut;
 mod doubt;

@@ -8,9 +8,9 @@ use cloakroom_testkit::network::{self, GRACE, every_verb};
 use cloakroom_testkit::{Network, Proxy};
 use xtask::server::MemcachedServer;
 
-use crate::clock::Clock;
 use crate::fake::{Act, Fake, TOLD};
 use crate::sample::{self, MINUTE};
+use cloakroom_testkit::Clock;
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 

@@ -7,9 +7,9 @@ use cloakroom_memcached::MemcachedStore;
 use cloakroom_testkit::outage::{BACK, Keeps, busy_service_recovers};
 use xtask::server::MemcachedServer;
 
-use crate::clock::Clock;
 use crate::fake::{Act, Fake, TOLD};
 use crate::sample;
+use cloakroom_testkit::Clock;
 
 #[tokio::test]
 #[ignore = "needs memcached: run `cargo xtask test`"]

@@ -7,9 +7,9 @@ use std::time::Duration;
 use cloakroom_core::{Deleted, ErrorKind, Replaced, Store as _, StoreErrorKind};
 use cloakroom_redis::RedisStore;
 
-use crate::clock::{Clock, until};
 use crate::fake::{Act, Fake, Heard, bulk, say};
 use crate::sample;
+use cloakroom_testkit::{Clock, until};
 
 /// What the sentinels of a test say.
 #[derive(Debug, Default)]

@@ -11,7 +11,6 @@
 
 mod announce;
 mod cancel;
-mod clock;
 mod cost;
 mod doubt;
 mod failover;

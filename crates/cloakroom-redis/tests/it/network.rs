@@ -8,9 +8,9 @@ use cloakroom_testkit::network::{self, GRACE};
 use cloakroom_testkit::{Network, Proxy};
 use xtask::server::RedisServer;
 
-use crate::clock::Clock;
 use crate::fake::{Act, Fake, say};
 use crate::sample;
+use cloakroom_testkit::Clock;
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 

@@ -7,9 +7,9 @@ use cloakroom_redis::RedisStore;
 use cloakroom_testkit::outage::{BACK, Keeps, busy_service_recovers};
 use xtask::server::RedisServer;
 
-use crate::clock::{Clock, until};
 use crate::fake::{Act, Fake, bulk, say};
 use crate::sample;
+use cloakroom_testkit::{Clock, until};
 
 #[tokio::test]
 #[ignore = "needs redis: run `cargo xtask test`"]

@@ -11,10 +11,10 @@ use cloakroom_core::{
 use cloakroom_redis::RedisStore;
 use cloakroom_testkit::Log;
 
-use crate::clock::{Clock, until};
 use crate::fake::{Act, Fake, bulk, say};
 use crate::fake_cluster::{FakeCluster, epoch};
 use crate::sample;
+use cloakroom_testkit::{Clock, until};
 
 #[tokio::test]
 async fn moved_key_is_followed_and_remembered() {

@@ -12,9 +12,9 @@ use cloakroom_redis::RedisStore;
 use cloakroom_testkit::{Lateness, Log};
 use xtask::server::RedisServer;
 
-use crate::clock::{Clock, until};
 use crate::fake::{Act, Fake, bulk, say};
 use crate::sample::{self, MINUTE};
+use cloakroom_testkit::{Clock, until};
 
 const PATIENCE: Duration = Duration::from_millis(150);
 
