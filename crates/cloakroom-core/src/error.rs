@@ -77,7 +77,7 @@ impl Error {
             | ErrorKind::Contention
             | ErrorKind::OutcomeUnknown
             | ErrorKind::Full => 503,
-            ErrorKind::Ended => 409,
+            ErrorKind::Ended | ErrorKind::LimitReached => 409,
             ErrorKind::TooLarge => 413,
             ErrorKind::Unsupported => 501,
             ErrorKind::Committed
@@ -90,10 +90,11 @@ impl Error {
         }
     }
 
-    /// The text that tells a client: fixed for each status, with no detail.
+    /// The text that tells a client: fixed for each kind, with no detail.
     #[must_use]
     pub fn public_message(&self) -> &'static str {
         match self.status() {
+            409 if self.0.kind == ErrorKind::LimitReached => "too many sessions",
             503 => "session store unavailable",
             409 => "session ended",
             413 => "session too large",
@@ -122,6 +123,7 @@ impl fmt::Display for Error {
             ErrorKind::Value => "the value cannot be encoded or does not have this type",
             ErrorKind::TooLarge => "the session or one of its values is too large",
             ErrorKind::Full => "the session store has no room for a new session",
+            ErrorKind::LimitReached => "the principal has as many sessions as there may be",
             ErrorKind::Unsupported => "the session store cannot do this",
             ErrorKind::Malformed => "the text is not a session handle",
             ErrorKind::Misconfigured => "the sessions are misconfigured",
@@ -190,6 +192,8 @@ pub enum ErrorKind {
     TooLarge,
     /// The store has no room for a new session.
     Full,
+    /// The principal has as many sessions as there may be (`SessionLimit::Refuse`); the login was not stored.
+    LimitReached,
     /// The store has no index of principals, or another ability that was asked for.
     Unsupported,
     /// A text that is not a public handle.
@@ -212,6 +216,7 @@ mod tests {
         for (kind, status, text) in [
             (ErrorKind::Timeout, 503, "session store unavailable"),
             (ErrorKind::Ended, 409, "session ended"),
+            (ErrorKind::LimitReached, 409, "too many sessions"),
             (ErrorKind::TooLarge, 413, "session too large"),
             (ErrorKind::Unsupported, 501, "not supported by the session store"),
             (ErrorKind::Value, 500, "internal server error"),

@@ -100,6 +100,10 @@ pub enum EndReason {
     Logout,
     /// Revoked through the manager.
     Revoked,
+    /// A login of the same principal took its place, because there may be no more: `SessionLimit::EvictOldest`.
+    Evicted,
+    /// The account's credentials are not those of its login any more.
+    CredentialsChanged,
     /// Nobody used it for its idle time. Only client-side sessions tell: a store forgets in silence.
     Idle,
     /// Its absolute deadline passed.
