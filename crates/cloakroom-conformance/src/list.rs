@@ -136,15 +136,19 @@ macro_rules! __index_laws {
         $($then)+! {
             $($arguments)*
             index {
-                entered_key_is_listed
+                entered_session_is_listed
+                admitted_key_is_listed
                 unknown_tag_has_no_entries
                 removed_key_is_not_listed
+                remove_spares_what_was_entered_since
                 entries_of_one_tag_are_its_own
                 entry_dies_with_its_time_to_live
                 entering_again_extends_and_never_shortens
+                entries_tell_their_age
                 admit_with_stale_index_version_is_conflict
                 admit_enters_and_evicts_together
                 of_concurrent_admits_one_wins
+                long_lists_are_whole
             }
         }
     };

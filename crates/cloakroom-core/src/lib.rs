@@ -42,7 +42,7 @@ pub use crate::expiry::Expiry;
 pub use crate::key::{Key, SessionKey};
 pub use crate::login::{Login, VisitorValues};
 pub use crate::manager::{OnEnded, SessionInfo, SessionManager, SessionManagerBuilder};
-pub use crate::principal::{Admitted, Entries, IndexVersion, PrincipalIndex};
+pub use crate::principal::{Admitted, Entries, Entry, IndexVersion, PrincipalIndex};
 pub use crate::renewal::{OnReuse, Renewal};
 pub use crate::reply::{Reply, ResponseHeaders};
 pub use crate::session::Session;

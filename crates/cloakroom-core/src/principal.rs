@@ -10,30 +10,42 @@ use crate::store_error::StoreError;
 
 /// Finds the sessions of a principal.
 ///
-/// An entry says that a session may exist, the record says whether it does: the index never misses a live
-/// session that was entered, and a stale entry is harmless.
+/// The manager [enters](Self::enter) or [admits](Self::admit) a key before it writes the record that belongs to the
+/// principal, so that the index never misses a live session. An entry says only that a session may exist; the
+/// record says whether it does: a stale entry is harmless. A store that finds records by their
+/// [principal](crate::Record::principal) has nothing to do when a key is entered.
 ///
 /// # Contract
 ///
-/// - `entered_key_is_listed`: also when entered twice.
+/// - `entered_session_is_listed`: a key that was entered, and whose record is there, also when entered twice.
+/// - `admitted_key_is_listed`: before there is a record.
 /// - `unknown_tag_has_no_entries`: an empty list, not an error.
-/// - `removed_key_is_not_listed`: and removing it again is no error.
+/// - `removed_key_is_not_listed`: where it has no record of this principal; removing it again is no error.
+/// - `remove_spares_what_was_entered_since`: what was entered more lately than the remove says stays.
 /// - `entries_of_one_tag_are_its_own`: no other principal's keys.
 /// - `entry_dies_with_its_time_to_live`: with no process running.
 /// - `entering_again_extends_and_never_shortens`: the longer time to live wins.
+/// - `entries_tell_their_age`: since they were last admitted.
 /// - `admit_with_stale_index_version_is_conflict`: and changes nothing.
 /// - `admit_enters_and_evicts_together`: both or neither.
 /// - `of_concurrent_admits_one_wins`: of those that expect one index version exactly one is `Admitted`.
+/// - `long_lists_are_whole`: a thousand sessions of one principal, and hundreds removed in one call.
+///
+/// # Cancel safety
+///
+/// As with [`Store`](crate::Store): a future that is dropped leaves the old or the new list.
 #[async_trait]
 pub trait PrincipalIndex: fmt::Debug + Send + Sync {
     /// Enters `key` under `tag` for `ttl`; a longer time to live that is there already stays.
+    ///
+    /// Comes before the record under `key` is written with this principal.
     ///
     /// # Errors
     ///
     /// The store could not be asked; the key may or may not have been entered.
     async fn enter(&self, tag: &PrincipalTag, key: &StoreKey, ttl: Duration) -> Result<(), StoreError>;
 
-    /// Lists the keys under `tag`, with the version of that list.
+    /// Lists what is under `tag`, with the version of that list.
     ///
     /// # Errors
     ///
@@ -41,6 +53,9 @@ pub trait PrincipalIndex: fmt::Debug + Send + Sync {
     async fn entries(&self, tag: &PrincipalTag) -> Result<Entries, StoreError>;
 
     /// Enters `key` for `ttl` and removes `evict`, if the list still has the version `expected`.
+    ///
+    /// The keys in `evict` have no record of this principal any more, and whoever might still write one has admitted
+    /// nothing since the list had this version.
     ///
     /// # Errors
     ///
@@ -54,20 +69,22 @@ pub trait PrincipalIndex: fmt::Debug + Send + Sync {
         evict: &[StoreKey],
     ) -> Result<Admitted, StoreError>;
 
-    /// Removes `key` from under `tag`; an absent one is no error.
+    /// Removes `keys` from under `tag`, those that were last entered at least `age` ago; absent ones are no error.
+    ///
+    /// The keys have no record of this principal any more.
     ///
     /// # Errors
     ///
-    /// The store could not be asked; the key may or may not have been removed.
-    async fn remove(&self, tag: &PrincipalTag, key: &StoreKey) -> Result<(), StoreError>;
+    /// The store could not be asked; some keys may have been removed.
+    async fn remove(&self, tag: &PrincipalTag, keys: &[StoreKey], age: Duration) -> Result<(), StoreError>;
 }
 
 /// What [`PrincipalIndex::entries`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entries {
-    /// The keys of sessions that may exist, in no particular order, each once.
-    pub keys: Vec<StoreKey>,
+    /// The sessions that may exist, in no particular order, each once.
+    pub entries: Vec<Entry>,
     /// The version of the list, for [`PrincipalIndex::admit`].
     pub version: IndexVersion,
 }
@@ -75,12 +92,31 @@ pub struct Entries {
 impl Entries {
     /// A list with its version.
     #[must_use]
-    pub const fn new(keys: Vec<StoreKey>, version: IndexVersion) -> Self {
-        Self { keys, version }
+    pub const fn new(entries: Vec<Entry>, version: IndexVersion) -> Self {
+        Self { entries, version }
     }
 }
 
-/// The version of one principal's list; it changes whenever a key enters or leaves.
+/// One session that may exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Where its record lies, if there is one.
+    pub key: StoreKey,
+    /// For how long there has been no need to wait for its record: the time since the key was last entered, by the
+    /// backend's clock, or [`Duration::MAX`] where the store found the record itself.
+    pub age: Duration,
+}
+
+impl Entry {
+    /// An entry of this age.
+    #[must_use]
+    pub const fn new(key: StoreKey, age: Duration) -> Self {
+        Self { key, age }
+    }
+}
+
+/// The version of one principal's list; it changes whenever a key is admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexVersion(u64);
 

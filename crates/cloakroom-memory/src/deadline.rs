@@ -23,6 +23,11 @@ impl Deadline {
         Duration::from_nanos(self.0.saturating_sub(now.0))
     }
 
+    /// The time since an earlier moment.
+    pub(crate) const fn since(self, earlier: Self) -> Duration {
+        self.left(earlier)
+    }
+
     /// Whether the moment has come: at the deadline itself, not only after it.
     pub(crate) const fn has_passed(self, now: Self) -> bool {
         self.0 <= now.0

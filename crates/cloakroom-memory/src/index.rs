@@ -70,8 +70,8 @@ impl Index {
         // No sweeping here: it could outdate the version of an absent list before the caller has it.
         let (mut part, now) = self.part(tag);
         let list = part.alive(tag, now, &self.used).map(|at| part.lists.value(at));
-        let keys = list.map(List::keys).unwrap_or_default();
-        Entries::new(keys, IndexVersion::new(list.map_or(part.absent, |list| list.version)))
+        let listed = list.map(|list| list.listed(now)).unwrap_or_default();
+        Entries::new(listed, IndexVersion::new(list.map_or(part.absent, |list| list.version)))
     }
 
     pub(crate) fn admit(
@@ -107,8 +107,17 @@ impl Index {
         })
     }
 
-    pub(crate) fn remove(&self, tag: &PrincipalTag, key: &StoreKey) {
-        self.forget(tag, key, Parting::Removed);
+    /// Removes those of the keys that were last entered at least `age` ago.
+    pub(crate) fn remove(&self, tag: &PrincipalTag, keys: &[StoreKey], age: Duration) {
+        self.at(tag, |part, now| {
+            let Some(at) = part.alive(tag, now, &self.used) else { return };
+            let removed = part.lists.value_mut(at).remove_aged(keys, now, age);
+            if removed > 0 {
+                self.used.release(removed);
+                part.bump(at);
+                part.settle(at);
+            }
+        });
     }
 
     /// Lets a key go with its record.

@@ -1,6 +1,8 @@
 //! The sessions of one principal.
 
-use cloakroom_core::StoreKey;
+use std::time::Duration;
+
+use cloakroom_core::{Entry as Listed, StoreKey};
 
 use crate::deadline::Deadline;
 
@@ -35,8 +37,9 @@ impl List {
         self.find(key).is_ok()
     }
 
-    pub(crate) fn keys(&self) -> Vec<StoreKey> {
-        self.entries.iter().map(|entry| entry.key).collect()
+    /// The keys, each with the time since it was last entered.
+    pub(crate) fn listed(&self, now: Deadline) -> Vec<Listed> {
+        self.entries.iter().map(|entry| Listed::new(entry.key, now.since(entry.entered))).collect()
     }
 
     /// When the first of the keys leaves; `None` for an empty list.
@@ -74,6 +77,16 @@ impl List {
         let place = self.find(key);
         let entered = place.ok().and_then(|place| self.entries.get(place)).map(|entry| entry.entered);
         entered.is_some_and(|entered| entered < death) && self.remove(key)
+    }
+
+    /// Removes those of the keys that were last entered at least `age` ago, and says how many.
+    pub(crate) fn remove_aged(&mut self, keys: &[StoreKey], now: Deadline, age: Duration) -> usize {
+        let mut keys = keys.to_vec();
+        keys.sort_unstable();
+        let before = self.entries.len();
+        self.entries
+            .retain(|entry| now.since(entry.entered) < age || keys.binary_search(&entry.key).is_err());
+        before - self.entries.len()
     }
 
     /// Removes the keys whose time has come, and says how many.

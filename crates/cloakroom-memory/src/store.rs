@@ -252,8 +252,8 @@ impl PrincipalIndex for MemoryStore {
         answer.map_err(|Full| error(StoreErrorKind::Full))
     }
 
-    async fn remove(&self, tag: &PrincipalTag, key: &StoreKey) -> Result<(), StoreError> {
-        self.0.index.remove(tag, key);
+    async fn remove(&self, tag: &PrincipalTag, keys: &[StoreKey], age: Duration) -> Result<(), StoreError> {
+        self.0.index.remove(tag, keys, age);
         Ok(())
     }
 }

@@ -116,6 +116,12 @@ faults! {
     IndexFault {
         EnterListsTwice
         EnterForgetsTheOthers
+        AdmittedIsHidden
+        AgesAreUnknown
+        AgesAreThoseOfTheFirstEntry
+        LongListsAreCut
+        RemoveIgnoresTheAge
+        RemoveTakesOneOfMany
         EnterShortens
         EnterNeverExtends
         UnknownTagFails
@@ -136,8 +142,6 @@ faults! {
         AdmitInTwoSteps
         ConflictEnters
         ConflictEvicts
-        VersionIgnoresEnter
-        VersionIgnoresRemove
         VersionIgnoresAdmit
     }
 }

@@ -9,25 +9,22 @@ use crate::indexed_model::Indexed;
 
 /// The faults that each law must find; it may find more.
 pub(crate) const TABLE: &[(&str, &[IndexFault])] = &[
-    ("entered_key_is_listed", &[EnterListsTwice, EnterForgetsTheOthers]),
+    ("entered_session_is_listed", &[EnterListsTwice, EnterForgetsTheOthers]),
+    ("admitted_key_is_listed", &[AdmittedIsHidden, AdmitDoesNotEnter]),
     ("unknown_tag_has_no_entries", &[UnknownTagFails]),
     ("removed_key_is_not_listed", &[RemoveWithoutEffect, RemoveAgainFails, RemoveTakesAll]),
+    ("remove_spares_what_was_entered_since", &[RemoveIgnoresTheAge, AgesAreThoseOfTheFirstEntry]),
     ("entries_of_one_tag_are_its_own", &[TagsIgnoreCase, TagsAreCut, RemoveIgnoresTheTag]),
     ("entry_dies_with_its_time_to_live", &[EntriesNeverDie, EntriesDieEarly, ListsDieAsOne, ListsLiveAsOne]),
     ("entering_again_extends_and_never_shortens", &[EnterShortens, EnterNeverExtends]),
+    ("entries_tell_their_age", &[AgesAreUnknown, AgesAreThoseOfTheFirstEntry]),
     (
         "admit_with_stale_index_version_is_conflict",
-        &[
-            AdmitIgnoresTheVersion,
-            ConflictEnters,
-            ConflictEvicts,
-            VersionIgnoresEnter,
-            VersionIgnoresRemove,
-            VersionIgnoresAdmit,
-        ],
+        &[AdmitIgnoresTheVersion, ConflictEnters, ConflictEvicts, VersionIgnoresAdmit],
     ),
     ("admit_enters_and_evicts_together", &[AdmitDoesNotEnter, AdmitDoesNotEvict, AdmitInTwoSteps]),
     ("of_concurrent_admits_one_wins", &[AdmitRaces, AdmitIgnoresTheVersion]),
+    ("long_lists_are_whole", &[LongListsAreCut, RemoveTakesOneOfMany]),
 ];
 
 mod model {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cloakroom_conformance::Harness;
 use cloakroom_core::testing::ModelStore;
 use cloakroom_core::{
-    Admitted, Clock, Created, Deleted, Entries, Freshness, IndexVersion, PrincipalIndex, PrincipalTag,
+    Admitted, Clock, Created, Deleted, Entries, Entry, Freshness, IndexVersion, PrincipalIndex, PrincipalTag,
     Record, Replaced, Store, StoreError, StoreErrorKind, StoreKey, Touched, Version, async_trait,
 };
 
@@ -59,17 +59,26 @@ struct ModelIndex {
 #[derive(Clone, Debug, Default)]
 struct List {
     version: u64,
-    /// Keys, and when they leave.
-    entries: BTreeMap<StoreKey, Duration>,
+    /// Keys, when they came and when they leave.
+    entries: BTreeMap<StoreKey, Stay>,
     /// Keys that a fault lists once more.
     doubles: Vec<StoreKey>,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Stay {
+    since: Duration,
+    until: Duration,
+    /// Whether it was admitted and not entered.
+    admitted: bool,
+}
+
 impl List {
-    fn enter(&mut self, key: &StoreKey, until: Duration) -> bool {
-        let before = self.entries.get(key).copied();
-        self.entries.insert(*key, before.map_or(until, |before| before.max(until)));
-        before.is_none()
+    fn enter(&mut self, key: &StoreKey, mut stay: Stay) {
+        if let Some(before) = self.entries.get(key) {
+            stay.until = stay.until.max(before.until);
+        }
+        self.entries.insert(*key, stay);
     }
 }
 
@@ -93,21 +102,28 @@ impl ModelIndex {
             if self.has(IndexFault::EntriesDieEarly) { Duration::from_millis(100) } else { Duration::ZERO };
         match self.fault {
             Some(IndexFault::EntriesNeverDie) => {}
-            Some(IndexFault::ListsDieAsOne) if list.entries.values().any(|until| *until <= now) => {
+            Some(IndexFault::ListsDieAsOne) if list.entries.values().any(|stay| stay.until <= now) => {
                 list.entries.clear();
             }
-            Some(IndexFault::ListsLiveAsOne) if list.entries.values().any(|until| *until > now) => {}
-            _ => list.entries.retain(|_, until| *until > now + early),
+            Some(IndexFault::ListsLiveAsOne) if list.entries.values().any(|stay| stay.until > now) => {}
+            _ => list.entries.retain(|_, stay| stay.until > now + early),
         }
         work(list, now)
     }
 
-    fn admitted(&self, list: &mut List, key: &StoreKey, until: Duration, evict: &[StoreKey]) {
+    /// The stay of a key that comes now.
+    fn stay(&self, list: &List, key: &StoreKey, now: Duration, ttl: Duration, admitted: bool) -> Stay {
+        let first = list.entries.get(key).map(|stay| stay.since);
+        let since = first.filter(|_| self.has(IndexFault::AgesAreThoseOfTheFirstEntry)).unwrap_or(now);
+        Stay { since, until: now + ttl, admitted }
+    }
+
+    fn admitted(&self, list: &mut List, key: &StoreKey, stay: Stay, evict: &[StoreKey]) {
         if !self.has(IndexFault::AdmitDoesNotEvict) {
             list.entries.retain(|key, _| !evict.contains(key));
         }
         if !self.has(IndexFault::AdmitDoesNotEnter) {
-            let _ = list.enter(key, until);
+            list.enter(key, stay);
         }
         if !self.has(IndexFault::VersionIgnoresAdmit) {
             list.version += 1;
@@ -129,20 +145,26 @@ impl PrincipalIndex for ModelIndex {
                 Some(IndexFault::EnterNeverExtends) if present => return,
                 _ => {}
             }
-            if list.enter(key, now + ttl) && !self.has(IndexFault::VersionIgnoresEnter) {
-                list.version += 1;
-            }
+            list.enter(key, self.stay(list, key, now, ttl, false));
         });
         Ok(())
     }
 
     async fn entries(&self, tag: &PrincipalTag) -> Result<Entries, StoreError> {
-        let list = self.with(tag, |list, _| list.clone());
+        let (list, now) = self.with(tag, |list, now| (list.clone(), now));
         if list.entries.is_empty() && self.has(IndexFault::UnknownTagFails) {
             return Err(StoreError::new(StoreErrorKind::Other, "model"));
         }
-        let keys = list.entries.into_keys().chain(list.doubles).collect();
-        Ok(Entries::new(keys, IndexVersion::new(list.version)))
+        let hidden = |stay: &Stay| stay.admitted && self.has(IndexFault::AdmittedIsHidden);
+        let age = |stay: &Stay| match self.fault {
+            Some(IndexFault::AgesAreUnknown) => Duration::MAX,
+            _ => now - stay.since,
+        };
+        let live = list.entries.iter().filter(|(_, stay)| !hidden(stay));
+        let live = live.map(|(key, stay)| Entry::new(*key, age(stay)));
+        let doubles = list.doubles.iter().map(|key| Entry::new(*key, Duration::ZERO));
+        let cut = if self.has(IndexFault::LongListsAreCut) { 100 } else { usize::MAX };
+        Ok(Entries::new(live.chain(doubles).take(cut).collect(), IndexVersion::new(list.version)))
     }
 
     async fn admit(
@@ -156,37 +178,41 @@ impl PrincipalIndex for ModelIndex {
         let matches = |list: &mut List, _| list.version == expected.get();
         if self.has(IndexFault::AdmitRaces) && self.with(tag, matches) {
             tokio::task::yield_now().await;
-            self.with(tag, |list, now| self.admitted(list, key, now + ttl, evict));
+            self.with(tag, |list, now| {
+                let stay = self.stay(list, key, now, ttl, true);
+                self.admitted(list, key, stay, evict);
+            });
             return Ok(Admitted::Admitted);
         }
         if self.has(IndexFault::AdmitInTwoSteps) && self.with(tag, matches) {
-            self.with(tag, |list, now| list.enter(key, now + ttl));
+            self.with(tag, |list, now| list.enter(key, self.stay(list, key, now, ttl, true)));
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         Ok(self.with(tag, |list, now| {
             if list.version != expected.get() && !self.has(IndexFault::AdmitIgnoresTheVersion) {
                 if self.has(IndexFault::ConflictEnters) {
-                    let _ = list.enter(key, now + ttl);
+                    list.enter(key, self.stay(list, key, now, ttl, true));
                 }
                 if self.has(IndexFault::ConflictEvicts) {
                     list.entries.retain(|key, _| !evict.contains(key));
                 }
                 return Admitted::Conflict;
             }
-            self.admitted(list, key, now + ttl, evict);
+            let stay = self.stay(list, key, now, ttl, true);
+            self.admitted(list, key, stay, evict);
             Admitted::Admitted
         }))
     }
 
-    async fn remove(&self, tag: &PrincipalTag, key: &StoreKey) -> Result<(), StoreError> {
+    async fn remove(&self, tag: &PrincipalTag, keys: &[StoreKey], age: Duration) -> Result<(), StoreError> {
         if self.has(IndexFault::RemoveIgnoresTheTag) {
             for list in self.lists.lock().unwrap().values_mut() {
-                list.entries.remove(key);
+                list.entries.retain(|key, _| !keys.contains(key));
             }
         }
-        self.with(tag, |list, _| match self.fault {
+        self.with(tag, |list, now| match self.fault {
             Some(IndexFault::RemoveWithoutEffect) => Ok(()),
-            Some(IndexFault::RemoveAgainFails) if !list.entries.contains_key(key) => {
+            Some(IndexFault::RemoveAgainFails) if keys.iter().any(|key| !list.entries.contains_key(key)) => {
                 Err(StoreError::new(StoreErrorKind::Other, "model"))
             }
             Some(IndexFault::RemoveTakesAll) => {
@@ -194,9 +220,10 @@ impl PrincipalIndex for ModelIndex {
                 Ok(())
             }
             _ => {
-                if list.entries.remove(key).is_some() && !self.has(IndexFault::VersionIgnoresRemove) {
-                    list.version += 1;
-                }
+                let most = if self.has(IndexFault::RemoveTakesOneOfMany) { 1 } else { keys.len() };
+                let keys = &keys[..most.min(keys.len())];
+                let aged = |stay: &Stay| now - stay.since >= age || self.has(IndexFault::RemoveIgnoresTheAge);
+                list.entries.retain(|key, stay| !keys.contains(key) || !aged(stay));
                 Ok(())
             }
         })

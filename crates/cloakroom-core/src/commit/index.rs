@@ -35,7 +35,7 @@ pub(super) async fn leave(manager: &Inner, key: &StoreKey, before: &State, after
         return;
     }
     if let (Some(index), Some(tag)) = (manager.principals(), tag_of(manager, before))
-        && index.remove(&tag, key).await.is_err()
+        && index.remove(&tag, &[*key], Duration::ZERO).await.is_err()
     {
         manager.emit(SessionEventKind::UpkeepFailed, key);
     }

@@ -109,7 +109,8 @@ impl Inner {
         let index = self.index()?;
         let mut keys = Vec::new();
         for tag in self.keys.principal_tags(principal) {
-            keys.extend(index.entries(&PrincipalTag::from_bytes(tag)).await?.keys);
+            let listed = index.entries(&PrincipalTag::from_bytes(tag)).await?.entries;
+            keys.extend(listed.iter().map(|entry| entry.key));
         }
         keys.sort_unstable();
         keys.dedup();

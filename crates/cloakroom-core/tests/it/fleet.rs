@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cloakroom_core::testing::{FailingStore, ModelStore};
 use cloakroom_core::{
-    Admitted, Clock, Created, Deleted, Entries, Freshness, IndexVersion, KeyRing, PrincipalIndex,
+    Admitted, Clock, Created, Deleted, Entries, Entry, Freshness, IndexVersion, KeyRing, PrincipalIndex,
     PrincipalTag, Record, Replaced, SessionManagerBuilder, Store, StoreError, StoreErrorKind, StoreKey,
     Touched, Version,
 };
@@ -75,9 +75,9 @@ impl PrincipalIndex for Shop {
         Ok(())
     }
     async fn entries(&self, tag: &PrincipalTag) -> Result<Entries, StoreError> {
-        let keys =
-            self.index.lock().unwrap().get(tag).map(|k| k.iter().copied().collect()).unwrap_or_default();
-        Ok(Entries::new(keys, IndexVersion::new(0)))
+        let index = self.index.lock().unwrap();
+        let listed = index.get(tag).into_iter().flatten().map(|key| Entry::new(*key, Duration::MAX));
+        Ok(Entries::new(listed.collect(), IndexVersion::new(0)))
     }
     async fn admit(
         &self,
@@ -89,10 +89,10 @@ impl PrincipalIndex for Shop {
     ) -> Result<Admitted, StoreError> {
         Ok(Admitted::Conflict)
     }
-    async fn remove(&self, tag: &PrincipalTag, key: &StoreKey) -> Result<(), StoreError> {
+    async fn remove(&self, tag: &PrincipalTag, gone: &[StoreKey], _: Duration) -> Result<(), StoreError> {
         wait().await;
         if let Some(keys) = self.index.lock().unwrap().get_mut(tag) {
-            keys.remove(key);
+            keys.retain(|key| !gone.contains(key));
         }
         Ok(())
     }

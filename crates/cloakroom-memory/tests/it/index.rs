@@ -12,8 +12,8 @@ use crate::world::{MINUTE, index, key, now, record, record_of, store, tag, versi
 
 fn keys(store: &cloakroom_memory::MemoryStore, number: u8) -> BTreeSet<StoreKey> {
     let entries = now(index(store).entries(&tag(number))).unwrap();
-    let keys: BTreeSet<StoreKey> = entries.keys.iter().copied().collect();
-    assert_eq!(keys.len(), entries.keys.len(), "each once");
+    let keys: BTreeSet<StoreKey> = entries.entries.iter().map(|entry| entry.key).collect();
+    assert_eq!(keys.len(), entries.entries.len(), "each once");
     keys
 }
 
@@ -74,7 +74,7 @@ fn a_list_that_was_emptied_has_another_version() {
     let index = index(&store);
     let before = now(index.entries(&tag(1))).unwrap().version;
     now(index.enter(&tag(1), &key(0), MINUTE)).unwrap();
-    now(index.remove(&tag(1), &key(0))).unwrap();
+    now(index.remove(&tag(1), &[key(0)], Duration::ZERO)).unwrap();
     let removed = now(index.entries(&tag(1))).unwrap().version;
     assert_ne!(removed, before);
     now(index.enter(&tag(1), &key(0), MINUTE)).unwrap();
@@ -147,7 +147,7 @@ fn verbs_sweep_what_expired() {
     // Each on a tag of its own, which nobody entered anything under: every part is visited.
     for number in 1..10_000 {
         let tag = cloakroom_core::PrincipalTag::from_bytes(*key(number).as_bytes());
-        now(index(&store).remove(&tag, &key(1))).unwrap();
+        now(index(&store).remove(&tag, &[key(1)], Duration::ZERO)).unwrap();
     }
     assert!(format!("{store:?}").contains("indexed: 0,"), "{store:?}");
 }
@@ -222,7 +222,7 @@ proptest! {
                     }
                 }
                 Step::Remove(who, at) => {
-                    now(index.remove(&tag(who), &key(at))).unwrap();
+                    now(index.remove(&tag(who), &[key(at)], Duration::ZERO)).unwrap();
                     model.remove(&(who, at));
                 }
                 Step::Wait(millis) => clock.advance(Duration::from_millis(millis)),

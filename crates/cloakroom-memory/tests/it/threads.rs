@@ -85,12 +85,12 @@ fn of_many_logins_at_once_the_limit_is_kept() {
                 start.wait();
                 for round in 0..200 {
                     log_in(&store, thread * 1000 + round, LIMIT);
-                    assert!(now(index(&store).entries(&tag(1))).unwrap().keys.len() <= LIMIT);
+                    assert!(now(index(&store).entries(&tag(1))).unwrap().entries.len() <= LIMIT);
                 }
             });
         }
     });
-    assert_eq!(now(index(&store).entries(&tag(1))).unwrap().keys.len(), LIMIT);
+    assert_eq!(now(index(&store).entries(&tag(1))).unwrap().entries.len(), LIMIT);
     assert_eq!(store.len(), LIMIT, "the records of the evicted are gone");
 }
 
@@ -98,7 +98,8 @@ fn of_many_logins_at_once_the_limit_is_kept() {
 fn log_in(store: &MemoryStore, number: u64, limit: usize) {
     loop {
         let list = now(index(store).entries(&tag(1))).unwrap();
-        let evict = list.keys.get(..(list.keys.len() + 1).saturating_sub(limit)).unwrap();
+        let listed: Vec<_> = list.entries.iter().map(|entry| entry.key).collect();
+        let evict = listed.get(..(listed.len() + 1).saturating_sub(limit)).unwrap();
         let _ = now(store.create(&key(number), &record_of(1, 10, 1))).unwrap();
         let admitted = now(index(store).admit(&tag(1), list.version, &key(number), MINUTE, evict)).unwrap();
         if admitted == Admitted::Admitted {
