@@ -6,6 +6,8 @@
     reason = "what `Speak` names is as public as the trait, and nobody else may name either: that is the seal"
 )]
 
+mod listing;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,8 @@ use sqlx::{
 use crate::error::Meaning;
 use crate::table::TableName;
 use crate::target::{Address, Form};
+
+pub use listing::{Listing, listing};
 
 /// A database that sessions can be kept in: `sqlx::Postgres`, `sqlx::MySql` or `sqlx::Sqlite`, by the features of
 /// this crate. Nobody else can implement it.
@@ -69,6 +73,8 @@ pub trait Speak: Database<Connection: Send, Arguments: Send> {
     fn load<'c>(connection: &'c mut Self::Connection, step: &'c Step) -> Asking<'c, Option<Stored>>;
     /// Reads the version and the time left that a statement finds.
     fn look<'c>(connection: &'c mut Self::Connection, step: &'c Step) -> Asking<'c, Option<Look>>;
+    /// Reads the admissions of a principal, and the keys of the records that belong to it if they are asked for.
+    fn listing<'c>(connection: &'c mut Self::Connection, step: &'c Step) -> Asking<'c, Listing>;
     /// Removes expired rows, at most as many as the step says, and tells how many.
     fn sweep<'c>(connection: &'c mut Self::Connection, step: &'c Sweeping) -> Asking<'c, u64>;
     /// Looks at the server and the table.
@@ -88,6 +94,10 @@ pub struct Statements {
     pub look: Arc<str>,
     pub touch: Arc<str>,
     pub delete: Arc<str>,
+    /// Finds the list of admissions of a principal.
+    pub admissions: Arc<str>,
+    /// The same, and the keys of the principal's records.
+    pub listing: Arc<str>,
     pub sweep: Sweeping,
 }
 
@@ -112,6 +122,8 @@ pub struct Words {
     pub now_or_later: &'static str,
     /// The function that gives the greater of two numbers.
     pub greatest: &'static str,
+    /// Whether the server is one that hears late of what is written, as far as it says so.
+    pub is_late: &'static str,
 }
 
 impl Words {
@@ -173,6 +185,25 @@ impl Words {
     pub fn delete(&self) -> String {
         let Self { table, now, .. } = self;
         format!("DELETE FROM {table} WHERE id = ? AND expires_at > {now}")
+    }
+
+    /// One row whether or not there is a list, and in it the time.
+    pub fn admissions(&self) -> String {
+        let Self { table, now_or_later: now, is_late, .. } = self;
+        format!(
+            "SELECT NULL, version, payload, {now}, {is_late} \
+             FROM (SELECT 1) AS once LEFT JOIN {table} ON id = ? AND expires_at > {now}"
+        )
+    }
+
+    /// The list comes first: see [`crate::index`].
+    pub fn listing(&self) -> String {
+        let Self { table, now_or_later: now, .. } = self;
+        format!(
+            "{} UNION ALL SELECT id, NULL, NULL, NULL, NULL FROM {table} \
+             WHERE principal = ? AND expires_at > {now}",
+            self.admissions()
+        )
     }
 }
 
@@ -237,7 +268,8 @@ where
     Ok(bound::<D>(step).fetch_all(connection).await?.into_iter().next())
 }
 
-fn bound<D>(step: &Step) -> sqlx::query::Query<'_, D, D::Arguments>
+/// The statement with its values in it.
+pub fn bound<D>(step: &Step) -> sqlx::query::Query<'_, D, D::Arguments>
 where
     D: Database,
     for<'v> &'v [u8]: Encode<'v, D> + Type<D>,

@@ -194,6 +194,11 @@ pub(crate) fn corrupt(store: &'static str, what: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, store).with_source(Cause { what: what.to_owned() })
 }
 
+/// What a verb answers when the list that it would have to write is too long.
+pub(crate) fn too_large(store: &'static str, what: &'static str) -> StoreError {
+    StoreError::new(StoreErrorKind::TooLarge, store).with_source(Cause { what: what.to_owned() })
+}
+
 /// What a verb answers when its outcome cannot be known: an earlier try may have taken effect, and
 /// somebody else's record is there now.
 pub(crate) fn ambiguous(store: &'static str) -> StoreError {

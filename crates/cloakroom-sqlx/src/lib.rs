@@ -5,10 +5,12 @@
     allow(dead_code, reason = "each database uses its own part of what they share")
 )]
 
+mod admissions;
 mod connect;
 mod dialect;
 mod errand;
 mod error;
+mod index;
 mod link;
 #[cfg(feature = "mysql")]
 mod mysql;

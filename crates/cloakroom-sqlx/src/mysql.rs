@@ -11,8 +11,8 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySq
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySql, Row as _};
 
 use crate::dialect::{
-    Asking, Dialect, Findings, Look, Speak, Statements, Step, Stored, Sweeping, Words, execute, look, one,
-    silent, stored,
+    Asking, Dialect, Findings, Listing, Look, Speak, Statements, Step, Stored, Sweeping, Words, execute,
+    listing, look, one, silent, stored,
 };
 use crate::error::Meaning;
 use crate::table::TableName;
@@ -52,8 +52,13 @@ impl Speak for MySql {
     };
 
     fn statements(table: &TableName) -> Statements {
-        let words =
-            Words { table: table.quoted(QUOTE), now: NOW, now_or_later: NOW_OR_LATER, greatest: "GREATEST" };
+        let words = Words {
+            table: table.quoted(QUOTE),
+            now: NOW,
+            now_or_later: NOW_OR_LATER,
+            greatest: "GREATEST",
+            is_late: "NULL",
+        };
         let table = &words.table;
         let find = format!(
             "SELECT id FROM {table} WHERE expires_at <= {NOW} ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED"
@@ -66,6 +71,8 @@ impl Speak for MySql {
             look: words.look().into(),
             touch: words.touch().into(),
             delete: words.delete().into(),
+            admissions: words.admissions().into(),
+            listing: words.listing().into(),
             sweep: Sweeping {
                 find: Some(find.into()),
                 remove: format!("DELETE FROM {table} WHERE id = ").into(),
@@ -155,6 +162,10 @@ impl Speak for MySql {
 
     fn look<'c>(connection: &'c mut MySqlConnection, step: &'c Step) -> Asking<'c, Option<Look>> {
         Box::pin(async move { one::<Self>(connection, step).await?.as_ref().map(look).transpose() })
+    }
+
+    fn listing<'c>(connection: &'c mut MySqlConnection, step: &'c Step) -> Asking<'c, Listing> {
+        Box::pin(listing::<Self>(connection, step, |_| Ok(())))
     }
 
     fn sweep<'c>(connection: &'c mut MySqlConnection, step: &'c Sweeping) -> Asking<'c, u64> {

@@ -12,8 +12,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres, Row as _};
 
 use crate::dialect::{
-    Asking, Dialect, Findings, Look, Speak, Statements, Step, Stored, Sweeping, Value, Words, execute, look,
-    one, silent,
+    Asking, Dialect, Findings, Listing, Look, Speak, Statements, Step, Stored, Sweeping, Value, Words,
+    execute, listing, look, one, silent,
 };
 use crate::error::Meaning;
 use crate::table::TableName;
@@ -46,7 +46,13 @@ impl Speak for Postgres {
     };
 
     fn statements(table: &TableName) -> Statements {
-        let words = Words { table: table.quoted(QUOTE), now: NOW, now_or_later: NOW, greatest: "greatest" };
+        let words = Words {
+            table: table.quoted(QUOTE),
+            now: NOW,
+            now_or_later: NOW,
+            greatest: "greatest",
+            is_late: "pg_is_in_recovery()",
+        };
         let table = &words.table;
         // The array is made once, before anything is removed.
         let remove = format!(
@@ -61,6 +67,8 @@ impl Speak for Postgres {
             look: numbered(&words.look()),
             touch: numbered(&words.touch()),
             delete: numbered(&words.delete()),
+            admissions: numbered(&words.admissions()),
+            listing: numbered(&words.listing()),
             sweep: Sweeping { find: None, remove: numbered(&remove), batch: 0 },
         }
     }
@@ -150,6 +158,10 @@ impl Speak for Postgres {
 
     fn look<'c>(connection: &'c mut PgConnection, step: &'c Step) -> Asking<'c, Option<Look>> {
         Box::pin(async move { one::<Self>(connection, step).await?.as_ref().map(look).transpose() })
+    }
+
+    fn listing<'c>(connection: &'c mut PgConnection, step: &'c Step) -> Asking<'c, Listing> {
+        Box::pin(listing::<Self>(connection, step, standby::refuse))
     }
 
     fn sweep<'c>(connection: &'c mut PgConnection, step: &'c Sweeping) -> Asking<'c, u64> {

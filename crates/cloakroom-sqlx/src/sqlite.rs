@@ -10,8 +10,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Executor as _, Row as _, Sqlite, SqliteConnection};
 
 use crate::dialect::{
-    Asking, Dialect, Findings, Look, Speak, Statements, Step, Stored, Sweeping, Value, Words, execute, look,
-    one, silent, stored,
+    Asking, Dialect, Findings, Listing, Look, Speak, Statements, Step, Stored, Sweeping, Value, Words,
+    execute, listing, look, one, silent, stored,
 };
 use crate::error::{Meaning, NO_DESCRIPTOR, has_no_descriptor_left};
 use crate::table::TableName;
@@ -44,7 +44,13 @@ impl Speak for Sqlite {
     };
 
     fn statements(table: &TableName) -> Statements {
-        let words = Words { table: table.quoted(QUOTE), now: NOW, now_or_later: NOW, greatest: "max" };
+        let words = Words {
+            table: table.quoted(QUOTE),
+            now: NOW,
+            now_or_later: NOW,
+            greatest: "max",
+            is_late: "NULL",
+        };
         let Words { table, now, .. } = &words;
         let remove = format!(
             "DELETE FROM {table} WHERE rowid IN \
@@ -58,6 +64,8 @@ impl Speak for Sqlite {
             look: words.look().into(),
             touch: words.touch().into(),
             delete: words.delete().into(),
+            admissions: words.admissions().into(),
+            listing: words.listing().into(),
             sweep: Sweeping { find: None, remove: remove.into(), batch: 0 },
         }
     }
@@ -116,6 +124,10 @@ impl Speak for Sqlite {
 
     fn look<'c>(connection: &'c mut SqliteConnection, step: &'c Step) -> Asking<'c, Option<Look>> {
         Box::pin(async move { one::<Self>(connection, step).await?.as_ref().map(look).transpose() })
+    }
+
+    fn listing<'c>(connection: &'c mut SqliteConnection, step: &'c Step) -> Asking<'c, Listing> {
+        Box::pin(listing::<Self>(connection, step, |_| Ok(())))
     }
 
     fn sweep<'c>(connection: &'c mut SqliteConnection, step: &'c Sweeping) -> Asking<'c, u64> {

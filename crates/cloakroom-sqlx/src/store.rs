@@ -285,7 +285,7 @@ impl<D: Dialect> SqlStore<D> {
     }
 
     /// Does the work of a verb. A sweep whose runtime is gone goes on where it is asked.
-    async fn verb<T: Send + 'static>(
+    pub(crate) async fn verb<T: Send + 'static>(
         &self,
         effect: Effect,
         deadline: Instant,
@@ -345,7 +345,7 @@ impl<D: Dialect> Store for SqlStore<D> {
     }
 
     fn principals(&self) -> Option<&dyn PrincipalIndex> {
-        None
+        Some(self)
     }
 }
 

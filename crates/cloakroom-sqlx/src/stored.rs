@@ -39,14 +39,24 @@ pub(crate) fn principal(record: &Record) -> Value {
     Value::Maybe(record.principal.map(|tag| tag.as_bytes().to_vec()))
 }
 
+/// A principal that rows are looked for by.
+pub(crate) fn tag(tag: &PrincipalTag) -> Value {
+    Value::Bytes(tag.as_bytes().to_vec())
+}
+
 pub(crate) fn payload(record: &Record) -> Value {
     Value::Bytes(record.payload.clone())
 }
 
 /// A time to live in whole milliseconds: rounded up, at least one, at most ten years.
-pub(crate) fn millis(ttl: Duration) -> Value {
+pub(crate) fn whole_millis(ttl: Duration) -> i64 {
     let rounded_up = ttl.min(LONGEST).as_nanos().div_ceil(1_000_000);
-    Value::Number(i64::try_from(rounded_up).unwrap_or(i64::MAX).max(1))
+    i64::try_from(rounded_up).unwrap_or(i64::MAX).max(1)
+}
+
+/// The same as a value.
+pub(crate) fn millis(ttl: Duration) -> Value {
+    Value::Number(whole_millis(ttl))
 }
 
 #[cfg(test)]

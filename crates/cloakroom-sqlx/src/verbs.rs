@@ -48,6 +48,10 @@ impl<D: Dialect> Inner<D> {
         self.longest_payload.fetch_min(longest, Ordering::Relaxed);
     }
 
+    pub(crate) const fn statements(&self) -> &Statements {
+        &self.statements
+    }
+
     pub(crate) fn read(&self) -> Errand {
         Errand::read(D::STORE, self.timeout)
     }
@@ -77,23 +81,32 @@ impl<D: Dialect> Inner<D> {
         key: StoreKey,
         record: Record,
     ) -> Result<Created, StoreError> {
-        self.check(&record)?;
+        self.insert(&mut errand, &key, &record).await
+    }
+
+    pub(crate) async fn insert(
+        &self,
+        errand: &mut Errand,
+        key: &StoreKey,
+        record: &Record,
+    ) -> Result<Created, StoreError> {
+        self.check(record)?;
         let values = |record: &Record| {
             vec![
-                stored::id(&key),
+                stored::id(key),
                 stored::version(record.version),
                 stored::millis(record.ttl),
                 stored::principal(record),
                 stored::payload(record),
             ]
         };
-        let insert = Change(Step { sql: Arc::clone(&self.statements.create), values: values(&record) });
+        let insert = Change(Step { sql: Arc::clone(&self.statements.create), values: values(record) });
         for _ in 0..ROUNDS {
             errand.changes();
-            if self.link.ask(&insert, &mut errand).await? > 0 {
+            if self.link.ask(&insert, errand).await? > 0 {
                 return Ok(Created::Created);
             }
-            match self.found(&mut errand, &key, record.version).await? {
+            match self.found(errand, key, record.version).await? {
                 Found::Ours => return Ok(Created::Created),
                 Found::Another => {
                     return match errand.doubt() {
@@ -105,11 +118,11 @@ impl<D: Dialect> Inner<D> {
                 Found::Nothing => {}
             }
             let Some(text) = &self.statements.take_over else { continue };
-            let mut values = values(&record);
+            let mut values = values(record);
             values.rotate_left(1);
             let take_over = Change(Step { sql: Arc::clone(text), values });
             errand.changes();
-            if self.link.ask(&take_over, &mut errand).await? > 0 {
+            if self.link.ask(&take_over, errand).await? > 0 {
                 return Ok(Created::Created);
             }
         }
@@ -126,21 +139,31 @@ impl<D: Dialect> Inner<D> {
         expected: Version,
         record: Record,
     ) -> Result<Replaced, StoreError> {
-        self.check(&record)?;
+        self.swap(&mut errand, &key, expected, &record).await
+    }
+
+    pub(crate) async fn swap(
+        &self,
+        errand: &mut Errand,
+        key: &StoreKey,
+        expected: Version,
+        record: &Record,
+    ) -> Result<Replaced, StoreError> {
+        self.check(record)?;
         let values = vec![
             stored::version(record.version),
             stored::millis(record.ttl),
-            stored::principal(&record),
-            stored::payload(&record),
-            stored::id(&key),
+            stored::principal(record),
+            stored::payload(record),
+            stored::id(key),
             stored::version(expected),
         ];
         let change = Change(Step { sql: Arc::clone(&self.statements.replace), values });
         // What is in place already is left as it is.
-        if record.version != expected && self.link.ask(&change, &mut errand).await? > 0 {
+        if record.version != expected && self.link.ask(&change, errand).await? > 0 {
             return Ok(Replaced::Replaced);
         }
-        match self.instead(&mut errand, &key, expected, Some(record.version)).await? {
+        match self.instead(errand, key, expected, Some(record.version)).await? {
             Found::Ours => Ok(Replaced::Replaced),
             Found::Nothing => Ok(Replaced::Missing),
             Found::Another => match errand.doubt() {

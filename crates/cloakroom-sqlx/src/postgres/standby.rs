@@ -1,4 +1,4 @@
-//! Standbys: they answer reads, and hear of a logout late. Each load asks whether it came to one, in the same statement.
+//! Standbys: they answer reads, and hear of a logout late. Each load and each listing asks whether it came to one, in the same statement.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -22,11 +22,14 @@ pub(super) fn load(words: &Words) -> String {
     )
 }
 
+/// Refuses what a standby says; the last of five columns is what it is.
+pub(super) fn refuse(row: &PgRow) -> Result<(), sqlx::Error> {
+    if row.try_get(4)? { Err(sqlx::Error::Database(Box::new(Standby))) } else { Ok(()) }
+}
+
 /// What that found.
 pub(super) fn stored(row: &PgRow) -> Result<Option<Stored>, sqlx::Error> {
-    if row.try_get(4)? {
-        return Err(sqlx::Error::Database(Box::new(Standby)));
-    }
+    refuse(row)?;
     match row.try_get(1)? {
         None::<i64> => Ok(None),
         Some(_) => crate::dialect::stored(row).map(Some),

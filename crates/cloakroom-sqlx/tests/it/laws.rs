@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_conformance::{Harness, conformance_tests};
+use cloakroom_conformance::{Harness, conformance_tests, index_conformance_tests};
 use cloakroom_sqlx::{Dialect, MysqlStore, PostgresStore, SqlStore, SqliteStore};
 use sqlx::{AssertSqlSafe, ColumnIndex, Database, Decode, Executor, IntoArguments, Pool, Row, Type};
 
@@ -134,25 +134,29 @@ impl Harness for Mariadb {
 }
 
 mod sqlite_file {
-    use super::{File, Scratch, conformance_tests};
+    use super::{File, Scratch, conformance_tests, index_conformance_tests};
 
     conformance_tests!(File(Scratch::new()));
+    index_conformance_tests!(File(Scratch::new()));
 }
 
 mod sqlite_memory {
-    use super::{Memory, conformance_tests};
+    use super::{Memory, conformance_tests, index_conformance_tests};
 
     conformance_tests!(Memory);
+    index_conformance_tests!(Memory);
 }
 
 mod postgres {
-    use super::{Postgres, conformance_tests};
+    use super::{Postgres, conformance_tests, index_conformance_tests};
 
     conformance_tests!(Postgres, #[ignore = "needs postgres: run `cargo xtask test`"]);
+    index_conformance_tests!(Postgres, #[ignore = "needs postgres: run `cargo xtask test`"]);
 }
 
 mod mariadb {
-    use super::{Mariadb, conformance_tests};
+    use super::{Mariadb, conformance_tests, index_conformance_tests};
 
     conformance_tests!(Mariadb, #[ignore = "needs mariadb: run `cargo xtask test`"]);
+    index_conformance_tests!(Mariadb, #[ignore = "needs mariadb: run `cargo xtask test`"]);
 }
