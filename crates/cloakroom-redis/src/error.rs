@@ -83,6 +83,11 @@ pub(crate) fn outside_of_a_runtime() -> StoreError {
     failed(StoreErrorKind::Misconfigured, Some(Cause::words(why)))
 }
 
+/// What a verb answers that needs a random number and gets none: nothing was sent.
+pub(crate) fn no_randomness() -> StoreError {
+    failed(StoreErrorKind::Unavailable, Some(Cause::words("the operating system gave no random bytes")))
+}
+
 /// What a write answers that is in place at the primary, and perhaps nowhere else.
 pub(crate) fn too_few_replicas() -> StoreError {
     let why = "the write is in place at the primary, but fewer replicas than `wait` asks for acknowledged it";

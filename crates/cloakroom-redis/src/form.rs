@@ -56,5 +56,18 @@ pub(crate) fn time_left(reply: &Value) -> bool {
     matches!(reply, Value::Int(-2..))
 }
 
+/// Seconds, and microseconds.
+pub(crate) fn time(reply: &Value) -> bool {
+    let number =
+        |part: &Value| matches!(part, Value::BulkString(digits) if digits.iter().all(u8::is_ascii_digit));
+    matches!(reply, Value::Array(parts) if parts.len() == 2 && parts.iter().all(number))
+}
+
+/// Members, each with its score.
+pub(crate) fn scores(reply: &Value) -> bool {
+    let scored = |pair: &Value| matches!(pair, Value::Array(pair) if matches!(pair.as_slice(), [Value::BulkString(_), Value::Double(_)]));
+    matches!(reply, Value::Array(pairs) if pairs.iter().all(scored))
+}
+
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use cloakroom_core::{Error, StoreKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cloakroom_core::{Error, PrincipalTag, StoreKey};
 
 /// A checked prefix: 1 to 40 characters of `A-Z a-z 0-9 _ . -`.
 ///
@@ -15,6 +17,11 @@ impl Prefix {
     /// The name of the record's key in Redis: the prefix, a colon, 43 characters of base64url.
     pub(crate) fn name(&self, key: &StoreKey) -> String {
         format!("{}:{}", self.0, key.public_handle().as_str())
+    }
+
+    /// The name of the principal's index in Redis: the prefix, `:of:`, 43 characters of base64url.
+    pub(crate) fn index(&self, tag: &PrincipalTag) -> String {
+        format!("{}:of:{}", self.0, URL_SAFE_NO_PAD.encode(tag.as_bytes()))
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -59,6 +59,76 @@ return 'done'",
     )
 });
 
+/// Keys: the index of a principal. Arguments: the key of a session; its time to live in milliseconds; the version that
+/// the index gets; the version that it has to have, or nothing where any will do; the keys that go.
+///
+/// Done once more it does the same. It gives the index its new version also where any would do and the key is new, so
+/// that nobody is admitted who has not seen it. What has expired goes along, a hundred entries at a time. The first
+/// write is the one that can be refused: nothing is done by halves.
+pub(crate) static ENTER: LazyLock<Atomic> = LazyLock::new(|| {
+    Atomic::new(
+        "local found = redis.pcall('ZSCORE', KEYS[1], 'v')
+if type(found) == 'table' then return found end
+local version = found and string.format('%.0f', -tonumber(found)) or '0'
+if ARGV[4] ~= '' and version ~= ARGV[4] and version ~= ARGV[3] then return 'conflict' end
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local deadline = now + ARGV[2] * 1000
+local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if known then deadline = math.max(deadline, tonumber(known)) end
+local entry = {string.format('%.0f', deadline), ARGV[1], string.format('%.0f', -now), 'e' .. ARGV[1]}
+if ARGV[4] ~= '' or not known then
+  entry[5], entry[6] = '-' .. ARGV[3], 'v'
+end
+local added = redis.pcall('ZADD', KEYS[1], unpack(entry))
+if type(added) == 'table' then return added end
+local gone = redis.call('ZRANGEBYSCORE', KEYS[1], 0, string.format('(%.0f', now), 'LIMIT', 0, 100)
+for each = 5, #ARGV do
+  if ARGV[each] ~= ARGV[1] then gone[#gone + 1] = ARGV[each] end
+end
+for first = 1, #gone, 500 do
+  local members = {}
+  for each = first, math.min(first + 499, #gone) do
+    members[#members + 1] = gone[each]
+    members[#members + 1] = 'e' .. gone[each]
+  end
+  redis.call('ZREM', KEYS[1], unpack(members))
+end
+local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', math.ceil(last[2] / 1000)))
+return 'done'",
+    )
+});
+
+/// Keys: the index of a principal. Arguments: how long ago a key must have been entered at least, in microseconds; the
+/// keys that go, not more than a few hundred.
+pub(crate) static REMOVE: LazyLock<Atomic> = LazyLock::new(|| {
+    Atomic::new(
+        "local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local age = tonumber(ARGV[1])
+local gone = {}
+for each = 2, #ARGV do
+  local entered = redis.pcall('ZSCORE', KEYS[1], 'e' .. ARGV[each])
+  if type(entered) == 'table' then return entered end
+  if entered and (age == 0 or now + entered >= age) then
+    gone[#gone + 1] = ARGV[each]
+    gone[#gone + 1] = 'e' .. ARGV[each]
+  end
+end
+if #gone == 0 then return 'missing' end
+local removed = redis.pcall('ZREM', KEYS[1], unpack(gone))
+if type(removed) == 'table' then return removed end
+local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+if last[2] and tonumber(last[2]) >= 0 then
+  redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', math.ceil(last[2] / 1000)))
+else
+  redis.call('DEL', KEYS[1])
+end
+return 'done'",
+    )
+});
+
 /// A script, by its text and by the digest of it.
 pub(crate) struct Atomic {
     text: &'static str,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cloakroom_core::{
-    Created, Deleted, Error, Freshness, PrincipalIndex, Record, Replaced, Store, StoreError, StoreKey,
-    Touched, Version,
+    Created, Deleted, Error, Freshness, PrincipalIndex, PrincipalTag, Record, Replaced, Store, StoreError,
+    StoreKey, Touched, Version,
 };
 use redis::{Cmd, ServerErrorKind, Value};
 
@@ -167,8 +167,16 @@ impl RedisStore {
         self.quorum
     }
 
+    pub(crate) fn index_name(&self, tag: &PrincipalTag) -> String {
+        self.prefix.index(tag)
+    }
+
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Calls a script on this key, behind which replicas may be waited for.
-    async fn call(
+    pub(crate) async fn call(
         &self,
         script: &Atomic,
         name: &str,
@@ -197,7 +205,12 @@ impl RedisStore {
 
     /// Makes sure that a write that was found in place is where it has to be. The wait behind a mere look
     /// proves nothing: it takes a write of this connection, which lies behind all earlier ones.
-    async fn settle(&self, name: &str, ttl: Duration, errand: &mut Errand) -> Result<(), StoreError> {
+    pub(crate) async fn settle(
+        &self,
+        name: &str,
+        ttl: Duration,
+        errand: &mut Errand,
+    ) -> Result<(), StoreError> {
         let Some(quorum) = self.quorum else { return Ok(()) };
         let arguments = |command: &mut Cmd| {
             command.arg(stored::millis(ttl));
@@ -207,7 +220,7 @@ impl RedisStore {
     }
 
     /// Whether the write that was just made is where it has to be.
-    fn judge(&self, waited: Option<Value>) -> Result<(), StoreError> {
+    pub(crate) fn judge(&self, waited: Option<Value>) -> Result<(), StoreError> {
         match self.quorum {
             Some(quorum) => quorum.judge(waited),
             None => Ok(()),
@@ -329,7 +342,7 @@ impl Store for RedisStore {
     }
 
     fn principals(&self) -> Option<&dyn PrincipalIndex> {
-        None
+        Some(self)
     }
 }
 
@@ -345,7 +358,7 @@ impl fmt::Debug for RedisStore {
 }
 
 /// What a script found.
-enum Verdict {
+pub(crate) enum Verdict {
     Done,
     /// Done already, by an earlier try.
     Own,

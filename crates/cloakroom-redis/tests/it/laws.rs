@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_conformance::{Harness, conformance_tests};
+use cloakroom_conformance::{Harness, conformance_tests, index_conformance_tests};
 use cloakroom_redis::RedisStore;
 use redis::AsyncCommands as _;
 
@@ -34,8 +34,9 @@ impl Harness for Way {
         let names: Vec<String> = connection.keys(format!("{}:*", store.prefix())).await.expect("KEYS");
         let mut dump = Vec::new();
         for name in names {
-            let value: Option<Vec<u8>> = connection.get(&name).await.expect("GET");
             dump.extend_from_slice(name.as_bytes());
+            let value: Option<Vec<u8>> =
+                redis::cmd("DUMP").arg(&name).query_async(&mut connection).await.expect("DUMP");
             dump.extend(value.unwrap_or_default());
         }
         Some(dump)
@@ -43,31 +44,36 @@ impl Harness for Way {
 }
 
 mod tcp {
-    use super::{Way, conformance_tests};
+    use super::{Way, conformance_tests, index_conformance_tests};
 
     conformance_tests!(Way::Tcp, #[ignore = "needs redis: run `cargo xtask test`"]);
+    index_conformance_tests!(Way::Tcp, #[ignore = "needs redis: run `cargo xtask test`"]);
 }
 
 mod unix {
-    use super::{Way, conformance_tests};
+    use super::{Way, conformance_tests, index_conformance_tests};
 
     conformance_tests!(Way::Unix, #[ignore = "needs redis: run `cargo xtask test`"]);
+    index_conformance_tests!(Way::Unix, #[ignore = "needs redis: run `cargo xtask test`"]);
 }
 
 mod tls {
-    use super::{Way, conformance_tests};
+    use super::{Way, conformance_tests, index_conformance_tests};
 
     conformance_tests!(Way::Tls, #[ignore = "needs redis: run `cargo xtask test`"]);
+    index_conformance_tests!(Way::Tls, #[ignore = "needs redis: run `cargo xtask test`"]);
 }
 
 mod sentinel {
-    use super::{Way, conformance_tests};
+    use super::{Way, conformance_tests, index_conformance_tests};
 
     conformance_tests!(Way::Sentinel, #[ignore = "needs sentinel: run `cargo xtask test`"]);
+    index_conformance_tests!(Way::Sentinel, #[ignore = "needs sentinel: run `cargo xtask test`"]);
 }
 
 mod cluster {
-    use super::{Way, conformance_tests};
+    use super::{Way, conformance_tests, index_conformance_tests};
 
     conformance_tests!(Way::Cluster, #[ignore = "needs cluster: run `cargo xtask test`"]);
+    index_conformance_tests!(Way::Cluster, #[ignore = "needs cluster: run `cargo xtask test`"]);
 }
