@@ -1,11 +1,15 @@
 //! What a verb costs, by the server's own count.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use cloakroom_core::{Created, Deleted, Freshness, Replaced, Store as _, Touched};
+use cloakroom_core::{
+    Admitted, Created, Deleted, Freshness, PrincipalIndex as _, Replaced, Store as _, Touched,
+};
 use cloakroom_redis::RedisStore;
 use xtask::server::{ClusterFleet, RedisServer, SentinelFleet};
 
+use crate::index;
 use crate::sample::{self, MINUTE};
 
 #[tokio::test]
@@ -42,6 +46,9 @@ async fn verbs(url: &str, primaries: &[&RedisServer]) {
         assert_eq!(absent.expect("an answer"), Replaced::Missing);
         let absent = store.touch(&sample::key(), sample::version(), MINUTE).await;
         assert_eq!(absent.expect("an answer"), Touched::Missing);
+        let tag = index::tag();
+        store.enter(&tag, &sample::key(), MINUTE).await.expect("an answer");
+        store.remove(&tag, &[sample::key()], Duration::ZERO).await.expect("an answer");
     }
     let reset = || {
         for server in primaries {
@@ -96,4 +103,27 @@ async fn verbs(url: &str, primaries: &[&RedisServer]) {
         assert_eq!(store.delete(key).await.expect("an answer"), Deleted::Deleted);
     }
     count("delete", &[("del", 1)]);
+    let lists: Vec<_> = rounds.iter().map(|_| (index::tag(), sample::key())).collect();
+    for ((key, _, _), (tag, _)) in rounds.iter().zip(&lists) {
+        store.enter(tag, key, MINUTE).await.expect("an answer");
+    }
+    let look = [("evalsha", 1), ("time", 1), ("zscore", 2), ("zrevrange", 1)];
+    let enter = [&look[..], &[("zadd", 1), ("zrangebyscore", 1), ("pexpireat", 1)]].concat();
+    count("enter", &enter);
+    let mut versions = Vec::new();
+    for (tag, _) in &lists {
+        let list = store.entries(tag).await.expect("an answer");
+        assert_eq!(list.entries.len(), 1);
+        versions.push(list.version);
+    }
+    count("entries", &[("time", 1), ("zrange", 1)]);
+    for (((key, _, _), (tag, other)), version) in rounds.iter().zip(&lists).zip(versions) {
+        let admitted = store.admit(tag, version, other, MINUTE, &[*key]).await;
+        assert_eq!(admitted.expect("an answer"), Admitted::Admitted);
+    }
+    count("admit", &[&enter[..], &[("zrem", 1)]].concat());
+    for (tag, other) in &lists {
+        store.remove(tag, &[*other], Duration::ZERO).await.expect("an answer");
+    }
+    count("remove", &[("evalsha", 1), ("time", 1), ("zscore", 1), ("zrem", 1), ("zrevrange", 1), ("del", 1)]);
 }

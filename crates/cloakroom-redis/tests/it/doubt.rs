@@ -3,25 +3,39 @@
 use std::time::Duration;
 
 use cloakroom_core::{
-    Created, Deleted, Freshness, Record, Replaced, Store as _, StoreErrorKind, Touched, Version,
+    Created, Deleted, Freshness, IndexVersion, PrincipalIndex as _, Record, Replaced, Store as _,
+    StoreErrorKind, Touched, Version,
 };
 
 use crate::fake::{Act, Fake, bulk, say};
-use crate::sample;
+use crate::{index, sample};
 
 const MINUTE: Duration = sample::MINUTE;
 
 /// Every verb, in words, with the kind of its error if it failed.
-async fn every_verb(fake: &Fake) -> [(&'static str, Option<StoreErrorKind>); 5] {
+async fn every_verb(fake: &Fake) -> [(&'static str, Option<StoreErrorKind>); 9] {
     let store = fake.store();
     let (key, record) = (sample::key(), sample::record());
+    let (tag, version) = (index::tag(), IndexVersion::new(0));
     [
         ("load", store.load(&key, Freshness::Latest).await.err().map(|error| error.kind())),
         ("create", store.create(&key, &record).await.err().map(|error| error.kind())),
         ("replace", store.replace(&key, sample::version(), &record).await.err().map(|error| error.kind())),
         ("touch", store.touch(&key, record.version, MINUTE).await.err().map(|error| error.kind())),
         ("delete", store.delete(&key).await.err().map(|error| error.kind())),
+        ("enter", store.enter(&tag, &key, MINUTE).await.err().map(|error| error.kind())),
+        ("entries", store.entries(&tag).await.err().map(|error| error.kind())),
+        ("admit", store.admit(&tag, version, &key, MINUTE, &[]).await.err().map(|error| error.kind())),
+        ("remove", store.remove(&tag, &[key], MINUTE).await.err().map(|error| error.kind())),
     ]
+}
+
+/// What a verb is in for whose reply was lost for good.
+fn lost(verb: &str) -> StoreErrorKind {
+    match verb {
+        "load" | "entries" => StoreErrorKind::Unavailable,
+        _ => StoreErrorKind::Ambiguous,
+    }
 }
 
 #[tokio::test]
@@ -60,8 +74,7 @@ async fn replies_of_another_type_are_an_outage_and_leave_a_write_in_doubt() {
     for reply in ["*1\r\n:1", "+what", "#t", ",1.5", "%1\r\n+a\r\n+b", "$3\r\nabc"] {
         let fake = Fake::start(move |_| say(reply)).await;
         for (verb, found) in every_verb(&fake).await {
-            let kind = if verb == "load" { StoreErrorKind::Unavailable } else { StoreErrorKind::Ambiguous };
-            assert_eq!(found, Some(kind), "{verb}: {reply}");
+            assert_eq!(found, Some(lost(verb)), "{verb}: {reply}");
         }
     }
 }
@@ -99,10 +112,9 @@ async fn garbage_is_an_error_and_never_a_record() {
     for garbage in ["HTTP/1.1 400 Bad Request", "\0\0\0", ":notanumber", "$-7", "$99999999999999999999"] {
         let fake = Fake::start(move |_| Act::Reset(format!("{garbage}\r\n").into_bytes())).await;
         for (verb, found) in every_verb(&fake).await {
-            let wanted = if verb == "load" { StoreErrorKind::Unavailable } else { StoreErrorKind::Ambiguous };
             // A negative length is how RESP2 says nil.
             let nil = garbage == "$-7" && matches!(verb, "load" | "create");
-            assert!(nil || found == Some(wanted), "{verb} {garbage}: {found:?}");
+            assert!(nil || found == Some(lost(verb)), "{verb} {garbage}: {found:?}");
         }
     }
 }
@@ -197,8 +209,7 @@ async fn lost_reply_of_touch_and_delete_does_no_harm() {
 async fn second_try_that_fails_leaves_a_write_in_doubt() {
     let fake = Fake::start(|_| Act::Reset(Vec::new())).await;
     for (verb, found) in every_verb(&fake).await {
-        let wanted = if verb == "load" { StoreErrorKind::Unavailable } else { StoreErrorKind::Ambiguous };
-        assert_eq!(found, Some(wanted), "{verb}");
+        assert_eq!(found, Some(lost(verb)), "{verb}");
     }
     // The second connection is refused at the greeting: still, the first try may have gone through.
     let fake = Fake::start_rude(|heard| match (heard.connection, heard.name()) {

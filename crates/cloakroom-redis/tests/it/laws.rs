@@ -6,6 +6,7 @@ use cloakroom_conformance::{Harness, conformance_tests, index_conformance_tests}
 use cloakroom_redis::RedisStore;
 use redis::AsyncCommands as _;
 
+use crate::sample::MINUTE;
 use crate::shared::Way;
 
 impl Harness for Way {
@@ -76,4 +77,45 @@ mod cluster {
 
     conformance_tests!(Way::Cluster, #[ignore = "needs cluster: run `cargo xtask test`"]);
     index_conformance_tests!(Way::Cluster, #[ignore = "needs cluster: run `cargo xtask test`"]);
+}
+
+/// Where each write waits for a replica, as long as a busy machine takes.
+#[derive(Clone, Copy, Debug)]
+struct Waiting(Way);
+
+impl Harness for Waiting {
+    type Store = RedisStore;
+
+    async fn open(&self) -> RedisStore {
+        let prefix = self.0.store().await.prefix().to_owned();
+        self.under(&prefix).await
+    }
+
+    async fn open_again(&self, store: &RedisStore) -> RedisStore {
+        self.under(store.prefix()).await
+    }
+
+    fn resolution(&self) -> Duration {
+        self.0.resolution()
+    }
+}
+
+impl Waiting {
+    async fn under(&self, prefix: &str) -> RedisStore {
+        let builder = RedisStore::builder(&self.0.url()).with_prefix(prefix).with_wait(1);
+        let builder = builder.with_timeout(MINUTE).with_wait_timeout(MINUTE / 2);
+        builder.connect().await.expect("the shared server")
+    }
+}
+
+mod waiting_under_sentinels {
+    use super::{Waiting, Way, index_conformance_tests};
+
+    index_conformance_tests!(Waiting(Way::Sentinel), #[ignore = "needs sentinel: run `cargo xtask test`"]);
+}
+
+mod waiting_in_a_cluster {
+    use super::{Waiting, Way, index_conformance_tests};
+
+    index_conformance_tests!(Waiting(Way::Cluster), #[ignore = "needs cluster: run `cargo xtask test`"]);
 }

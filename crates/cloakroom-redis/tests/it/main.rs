@@ -16,6 +16,8 @@ mod doubt;
 mod failover;
 mod fake;
 mod fake_cluster;
+mod index;
+mod index_outages;
 mod keys;
 mod laws;
 mod load;

@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cloakroom_core::{
-    Created, Deleted, ErrorKind, Freshness, Replaced, Store as _, StoreError, StoreErrorKind, Touched,
+    Admitted, Created, Deleted, ErrorKind, Freshness, IndexVersion, PrincipalIndex as _, Replaced,
+    Store as _, StoreError, StoreErrorKind, Touched,
 };
 use cloakroom_redis::RedisStore;
 use cloakroom_testkit::{Lateness, Log};
 use xtask::server::RedisServer;
 
 use crate::fake::{Act, Fake, bulk, say};
+use crate::index;
 use crate::sample::{self, MINUTE};
 use cloakroom_testkit::{Clock, until};
 
@@ -72,6 +74,18 @@ async fn write_counts_when_the_replica_has_it() {
         let error = store.delete(&key).await.expect_err("no replica");
         assert!(lacks_replicas(&error), "{error:?}");
     }
+    let (tag, version) = (index::tag(), IndexVersion::new(0));
+    let answers = [
+        one.admit(&tag, version, &key, MINUTE, &[]).await.map(|_| ()),
+        other.enter(&tag, &key, MINUTE).await,
+        one.remove(&tag, &[key], Duration::ZERO).await,
+        // The second finds nothing.
+        other.remove(&tag, &[key], Duration::ZERO).await,
+    ];
+    for answer in answers {
+        let error = answer.expect_err("no replica");
+        assert!(lacks_replicas(&error), "{error:?}");
+    }
     replica.cont().expect("a running replica");
     let (one, other) = (patient(&primary), patient(&primary));
     assert_eq!(other.delete(&key).await.expect("an answer"), Deleted::Missing);
@@ -85,6 +99,23 @@ async fn write_counts_when_the_replica_has_it() {
     assert_eq!(replica.cli(&["EXISTS", &name]).expect("EXISTS"), "1");
     assert_eq!(one.delete(&key).await.expect("an answer"), Deleted::Deleted);
     assert_eq!(replica.cli(&["EXISTS", &name]).expect("EXISTS"), "0");
+    let on_replica = || replica.cli(&["ZCARD", &index::name(&tag)]).expect("ZCARD");
+    other.enter(&tag, &key, MINUTE).await.expect("an answer");
+    assert_eq!(on_replica(), "3");
+    let read = other.entries(&tag).await.expect("an answer").version;
+    let admitted = one.admit(&tag, read, &sample::key(), MINUTE, &[]).await;
+    assert_eq!(admitted.expect("an answer"), Admitted::Admitted);
+    assert_eq!(on_replica(), "5");
+    for store in [&one, &other] {
+        store.remove(&tag, &[key], Duration::ZERO).await.expect("an answer");
+        assert_eq!(on_replica(), "3");
+    }
+    let conflict = one.admit(&tag, read, &key, MINUTE, &[]).await;
+    assert_eq!(conflict.expect("an answer"), Admitted::Conflict);
+    let keys: Vec<_> =
+        one.entries(&tag).await.expect("an answer").entries.iter().map(|entry| entry.key).collect();
+    one.remove(&tag, &keys, Duration::ZERO).await.expect("an answer");
+    assert_eq!(on_replica(), "0");
     assert_eq!(primary.cli(&["DBSIZE"]).expect("DBSIZE"), "0");
 }
 
@@ -281,6 +312,11 @@ async fn refusal_to_wait_leaves_the_write_in_doubt() {
         assert_eq!(replaced.err().map(kind), wanted, "{waited}");
         assert_eq!(store.delete(&key).await.err().map(kind), wanted, "{waited}");
         assert!(store.touch(&key, record.version, MINUTE).await.is_ok());
+        let tag = index::tag();
+        assert_eq!(store.enter(&tag, &key, MINUTE).await.err().map(kind), wanted, "{waited}");
+        let admitted = store.admit(&tag, IndexVersion::new(0), &key, MINUTE, &[]).await;
+        assert_eq!(admitted.err().map(kind), wanted, "{waited}");
+        assert_eq!(store.remove(&tag, &[key], MINUTE).await.err().map(kind), wanted, "{waited}");
     }
 }
 
@@ -298,7 +334,10 @@ async fn every_wait_is_behind_a_write_of_its_connection() {
             "SET" => say("_"),
             "DEL" => say(":0"),
             "GETRANGE" => Act::Reply(bulk(&version)),
-            // `replace` has three arguments behind its key, the stamp has one.
+            // `replace` and `remove` have more arguments behind their key than the stamp, which has one.
+            _ if heard.words.len() > 5 && heard.words[3].windows(4).any(|part| part == b":of:") => {
+                Act::Reply(bulk(b"missing"))
+            }
             _ if heard.words.len() > 5 => Act::Reply(bulk(b"own")),
             _ => Act::Reply(bulk(b"done")),
         }
@@ -321,6 +360,8 @@ async fn every_wait_is_behind_a_write_of_its_connection() {
     assert_eq!(said(), "0 EVALSHA, 0 WAIT, 0 EVALSHA, 0 WAIT");
     assert_eq!(store.delete(&key).await.expect("an answer"), Deleted::Missing);
     assert_eq!(said(), "0 DEL, 0 WAIT, 0 EVALSHA, 0 WAIT");
+    store.remove(&index::tag(), &[key], MINUTE).await.expect("an answer");
+    assert_eq!(said(), "0 EVALSHA, 0 WAIT, 0 EVALSHA, 0 WAIT");
 }
 
 /// The server may still wait where a request was dropped: the next one takes another connection.

@@ -1,9 +1,15 @@
 //! What the server allows: the rights that the documentation names, no memory left, a replica.
 
-use cloakroom_core::{Created, Deleted, ErrorKind, Freshness, Replaced, Store as _, StoreErrorKind, Touched};
+use std::time::Duration;
+
+use cloakroom_core::{
+    Admitted, Created, Deleted, ErrorKind, Freshness, PrincipalIndex as _, Replaced, Store as _,
+    StoreErrorKind, Touched,
+};
 use cloakroom_redis::RedisStore;
 use xtask::server::{ClusterFleet, RedisServer, SentinelFleet};
 
+use crate::index;
 use crate::sample::{self, MINUTE};
 
 /// The command that the documentation gives for this user.
@@ -89,11 +95,22 @@ async fn every_verb(url: &str) {
     assert_eq!(replaced.expect("a right"), Replaced::Replaced);
     assert_eq!(store.touch(&key, next.version, MINUTE * 2).await.expect("a right"), Touched::Touched);
     assert_eq!(store.delete(&key).await.expect("a right"), Deleted::Deleted);
+    let (tag, other) = (index::tag(), sample::key());
+    store.enter(&tag, &key, MINUTE).await.expect("a right");
+    let read = store.entries(&tag).await.expect("a right").version;
+    let admitted = store.admit(&tag, read, &other, MINUTE * 2, &[key]).await;
+    assert_eq!(admitted.expect("a right"), Admitted::Admitted);
+    store.enter(&tag, &key, MINUTE).await.expect("a right");
+    for key in [other, key, other] {
+        store.remove(&tag, &[key], Duration::ZERO).await.expect("a right");
+    }
     // And no more than enough: other keys are out of reach, and so says the error.
     let store = RedisStore::connect(&url.replace("prefix=shop", "prefix=other")).await.expect("a server");
     let error = store.load(&key, Freshness::Latest).await.expect_err("no right");
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
     let error = store.replace(&key, record.version, &next).await.expect_err("no right");
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
+    let error = store.enter(&tag, &key, MINUTE).await.expect_err("no right");
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
 }
 
@@ -104,7 +121,19 @@ async fn full_server_refuses_writes_and_still_reads() {
     let store = RedisStore::connect(&server.url()).await.expect("a server");
     let (key, record) = (sample::key(), sample::record());
     assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+    let (tag, other) = (index::tag(), sample::key());
+    store.enter(&tag, &key, MINUTE).await.expect("an answer");
     assert_eq!(server.cli(&["CONFIG", "SET", "maxmemory", "1"]).expect("CONFIG SET"), "OK");
+    let error = store.enter(&tag, &other, MINUTE).await.expect_err("no room");
+    assert_eq!(error.kind(), StoreErrorKind::Full);
+    let read = store.entries(&tag).await.expect("an answer");
+    let error = store.admit(&tag, read.version, &other, MINUTE, &[key]).await.expect_err("no room");
+    assert_eq!(error.kind(), StoreErrorKind::Full);
+    // Neither of them by halves.
+    let after = store.entries(&tag).await.expect("an answer");
+    assert!(after.version == read.version && after.entries[0].key == key && after.entries.len() == 1);
+    store.remove(&tag, &[key], Duration::ZERO).await.expect("an answer");
+    assert_eq!(store.entries(&tag).await.expect("an answer").entries.len(), 0);
     let error = store.create(&sample::key(), &record).await.expect_err("no room");
     assert_eq!(error.kind(), StoreErrorKind::Full);
     let error = store.replace(&key, record.version, &sample::record()).await.expect_err("no room");

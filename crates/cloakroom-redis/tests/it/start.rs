@@ -3,13 +3,13 @@
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use cloakroom_core::{ErrorKind, Freshness, Store as _, StoreErrorKind};
+use cloakroom_core::{ErrorKind, Freshness, PrincipalIndex as _, Store as _, StoreErrorKind};
 use cloakroom_redis::RedisStore;
 use cloakroom_testkit::Log;
 use xtask::server::RedisServer;
 
 use crate::fake::{Act, Fake, say};
-use crate::sample;
+use crate::{index, sample};
 
 async fn refusal(url: &str) -> cloakroom_core::Error {
     let error = RedisStore::connect(url).await.expect_err("a refusal");
@@ -131,13 +131,22 @@ async fn log_and_debug_show_no_key_payload_or_password() {
     let (key, record) = (sample::key(), sample::record());
     let mut shown = format!("{store:?}");
     let _ = store.create(&key, &record).await.expect("an answer");
+    let tag = index::tag();
+    store.enter(&tag, &key, sample::MINUTE).await.expect("an answer");
+    server.cli(&["SET", &index::name(&tag), "foreign"]).expect("SET");
+    let error = store.entries(&tag).await.expect_err("no index");
+    shown += &format!("{error} {error:?}");
     server.kill9();
     for _ in 0..2 {
         let error = store.load(&key, Freshness::Latest).await.expect_err("an outage");
         shown += &format!("{error} {error:?}");
+        let error = store.enter(&tag, &key, sample::MINUTE).await.expect_err("an outage");
+        shown += &format!("{error} {error:?}");
     }
     shown += &log.text();
-    for secret in ["s3cret", key.public_handle().as_str(), "payload"] {
+    let name = index::name(&tag);
+    let (_, principal) = name.split_at("cloakroom:of:".len());
+    for secret in ["s3cret", principal, key.public_handle().as_str(), "payload"] {
         assert!(!shown.contains(secret), "{secret}: {shown}");
     }
 }
@@ -156,6 +165,7 @@ fn verb_outside_of_a_runtime_is_refused() {
     }));
     let homeless = fake.store();
     let (key, record, version) = (sample::key(), sample::record(), sample::version());
+    let tag = index::tag();
     for store in [served.block_on(async { fake.store() }), homeless] {
         let errors = [
             once(store.load(&key, Freshness::Latest)).err(),
@@ -163,6 +173,9 @@ fn verb_outside_of_a_runtime_is_refused() {
             once(store.replace(&key, version, &record)).err(),
             once(store.touch(&key, version, sample::MINUTE)).err(),
             once(store.delete(&key)).err(),
+            once(store.enter(&tag, &key, sample::MINUTE)).err(),
+            once(store.entries(&tag)).err(),
+            once(store.remove(&tag, &[key], sample::MINUTE)).err(),
         ];
         for error in errors {
             let error = error.expect("no runtime");
