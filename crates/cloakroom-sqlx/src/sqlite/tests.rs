@@ -36,3 +36,17 @@ async fn file_that_was_there_before_is_no_wrong_path() {
     assert_eq!(Sqlite::meaning(&*error).0, Meaning::Is(StoreErrorKind::Misconfigured));
     assert_eq!(Sqlite::meaning_later(&*error).0, Meaning::NotHere(StoreErrorKind::Unavailable));
 }
+
+#[tokio::test]
+async fn sessions_of_a_principal_are_found_by_the_index() {
+    let mut connection = SqliteConnection::connect("sqlite::memory:").await.expect("memory");
+    let table = TableName::default();
+    Sqlite::migrate(&mut connection, &table).await.expect("a table");
+    let text = format!("EXPLAIN QUERY PLAN {}", Sqlite::statements(&table).listing);
+    let query = sqlx::query(AssertSqlSafe(text)).bind(vec![1_u8]).bind(vec![2_u8]);
+    let rows = connection.fetch_all(query).await.expect("a plan");
+    let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+    let plan = plan.join("\n");
+    assert!(plan.contains("INDEX cloakroom_sessions_principal (principal=?)"), "{plan}");
+    assert!(plan.contains("(id=?)") && !plan.contains("SCAN cloakroom_sessions"), "{plan}");
+}

@@ -1,8 +1,12 @@
 //! What a verb costs, by the server's own count.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use cloakroom_core::{Created, Deleted, Freshness, Replaced, Store as _, Touched};
+use cloakroom_core::{
+    Admitted, Created, Deleted, Freshness, IndexVersion, PrincipalIndex as _, PrincipalTag, Replaced,
+    Store as _, Touched,
+};
 use cloakroom_sqlx::{Dialect, MysqlStore, PostgresStore, SqlStore};
 use xtask::server::{MariadbServer, PostgresServer};
 
@@ -52,6 +56,53 @@ async fn each_verb<D: Dialect>(
         assert_eq!(store.delete(key).await.expect("an answer"), Deleted::Missing);
     }
     count("delete of nothing", nothing_to_delete);
+    each_verb_of_the_index(store, count).await;
+}
+
+async fn each_verb_of_the_index<D: Dialect>(
+    store: &SqlStore<D>,
+    mut count: impl FnMut(&str, &[(&'static str, u64)]),
+) {
+    let none = IndexVersion::new(0);
+    let rounds: Vec<_> = (0..ROUNDS)
+        .map(|_| (PrincipalTag::from_bytes(*sample::key().as_bytes()), sample::key(), sample::key()))
+        .collect();
+    for (tag, key, _) in &rounds {
+        store.enter(tag, key, MINUTE).await.expect("an answer");
+    }
+    count("enter", &[]);
+    for (tag, _, _) in &rounds {
+        assert_eq!(store.entries(tag).await.expect("an answer").version, none);
+    }
+    count("entries", &[("select", 1)]);
+    for (tag, key, _) in &rounds {
+        let admitted = store.admit(tag, none, key, MINUTE, &[]).await.expect("an answer");
+        assert_eq!(admitted, Admitted::Admitted);
+    }
+    count("admit of the first", &[("select", 1), ("insert", 1)]);
+    let mut versions = Vec::new();
+    for (tag, _, _) in &rounds {
+        versions.push(store.entries(tag).await.expect("an answer").version);
+    }
+    count("entries with a list of admissions", &[("select", 1)]);
+    for ((tag, key, other), version) in rounds.iter().zip(versions) {
+        let admitted = store.admit(tag, version, other, MINUTE, &[*key]).await.expect("an answer");
+        assert_eq!(admitted, Admitted::Admitted);
+    }
+    count("admit of another", &[("select", 1), ("update", 1)]);
+    for (tag, key, _) in &rounds {
+        let admitted = store.admit(tag, none, key, MINUTE, &[]).await.expect("an answer");
+        assert_eq!(admitted, Admitted::Conflict);
+    }
+    count("admit with a version of before", &[("select", 1)]);
+    for (tag, key, _) in &rounds {
+        store.remove(tag, &[*key], Duration::ZERO).await.expect("an answer");
+    }
+    count("remove of nothing", &[("select", 1)]);
+    for (tag, key, other) in &rounds {
+        store.remove(tag, &[*key, *other], Duration::ZERO).await.expect("an answer");
+    }
+    count("remove", &[("select", 1), ("update", 1)]);
 }
 
 fn check(verb: &str, found: &BTreeMap<String, u64>, wanted: &[(&'static str, u64)]) {

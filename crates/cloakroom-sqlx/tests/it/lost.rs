@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use cloakroom_core::{Created, Deleted, Freshness, Replaced, Store as _, StoreErrorKind, Touched};
+use cloakroom_core::{
+    Admitted, Created, Deleted, Freshness, PrincipalIndex as _, PrincipalTag, Replaced, Store as _,
+    StoreErrorKind, Touched,
+};
 use cloakroom_sqlx::SqlStore;
 use cloakroom_testkit::{Lateness, Network, Proxy};
 
@@ -12,6 +15,7 @@ use crate::sample::{self, MINUTE};
 
 on_both_servers! {
     verb_whose_reply_is_cut_at_any_byte_finds_its_own_write
+    admit_whose_reply_is_lost_finds_its_own_write
     write_of_another_after_a_lost_reply_is_ambiguous
     forgotten_connections_cost_one_deadline
     connection_is_made_though_the_verb_that_wanted_it_gave_up
@@ -77,6 +81,33 @@ async fn verb_whose_reply_is_cut_at_any_byte_finds_its_own_write<M: Machine>() {
     let cuts = wired.proxy.seen().cuts();
     println!("{cuts} replies cut");
     assert!(cuts > REPLY / 3 * 2, "{cuts} replies cut");
+}
+
+/// It has two replies, and either may be lost.
+async fn admit_whose_reply_is_lost_finds_its_own_write<M: Machine>() {
+    let wired = Wired::<M>::new(Duration::from_secs(5), 1).await;
+    let (store, tag) = (&wired.store, PrincipalTag::from_bytes([7; 32]));
+    for cut in (0..900).step_by(9) {
+        // On a connection that knows the statements already; the list changes with each round, and does not grow.
+        let version = store.entries(&tag).await.expect("an answer").version;
+        let known = sample::key();
+        let admitted = store.admit(&tag, version, &known, MINUTE, &[]).await.expect("an answer");
+        assert_eq!(admitted, Admitted::Admitted);
+        let version = store.entries(&tag).await.expect("an answer").version;
+        wired.settle().await;
+        wired.proxy.set(Network::CutOnceAfter(cut));
+        let admitted = store.admit(&tag, version, &sample::key(), MINUTE, &[known]).await;
+        assert_eq!(admitted.expect("its own"), Admitted::Admitted, "{cut}");
+        let seen = store.entries(&tag).await.expect("an answer");
+        assert_eq!(seen.entries.len(), 1, "{cut}");
+        assert_ne!(seen.version, version);
+        let all: Vec<_> = seen.entries.iter().map(|entry| entry.key).collect();
+        store.remove(&tag, &all, Duration::ZERO).await.expect("an answer");
+        wired.proxy.set(Network::Pass);
+    }
+    let cuts = wired.proxy.seen().cuts();
+    println!("{cuts} replies cut");
+    assert!(cuts > 30, "{cuts} replies cut");
 }
 
 async fn write_of_another_after_a_lost_reply_is_ambiguous<M: Machine>() {

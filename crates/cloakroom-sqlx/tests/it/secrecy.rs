@@ -1,8 +1,11 @@
 //! What must not be seen: not in logs at any level, not in errors, not in `Debug`.
 
 use std::error::Error as _;
+use std::time::Duration;
 
-use cloakroom_core::{Created, Freshness, PrincipalTag, Record, Store as _};
+use cloakroom_core::{
+    Admitted, Created, Freshness, IndexVersion, PrincipalIndex as _, PrincipalTag, Record, Store as _,
+};
 use cloakroom_sqlx::{Dialect, SqlStore};
 use cloakroom_testkit::Log;
 
@@ -29,6 +32,11 @@ async fn everything<D: Dialect>(url: &str) {
     let _ = store.replace(&key, record.version, &record).await.expect("an answer");
     let _ = store.replace(&key, sample::version(), &record).await.expect("an answer");
     let _ = store.touch(&key, sample::version(), MINUTE).await.expect("an answer");
+    let (other, none) = (sample::key(), IndexVersion::new(0));
+    assert_eq!(store.admit(&tag, none, &other, MINUTE, &[key]).await.expect("an answer"), Admitted::Admitted);
+    assert_eq!(store.admit(&tag, none, &other, MINUTE, &[]).await.expect("an answer"), Admitted::Conflict);
+    said.push_str(&format!("{:?}", store.entries(&tag).await.expect("an answer")));
+    store.remove(&tag, &[other], Duration::ZERO).await.expect("an answer");
     let _ = store.sweep(10).await.expect("an answer");
     // And where the database answers with errors that quote.
     let missing = SqlStore::<D>::builder(url).with_table(sample::table().parse().expect("a name"));
@@ -37,6 +45,9 @@ async fn everything<D: Dialect>(url: &str) {
         missing.create(&key, &record).await.expect_err("no table"),
         missing.load(&key, Freshness::Latest).await.expect_err("no table"),
         missing.delete(&key).await.expect_err("no table"),
+        missing.entries(&tag).await.expect_err("no table"),
+        missing.admit(&tag, none, &other, MINUTE, &[key]).await.expect_err("no table"),
+        missing.remove(&tag, &[key], Duration::ZERO).await.expect_err("no table"),
     ] {
         said.push_str(&format!("{error} {error:?} {:?}", error.source()));
     }
@@ -46,7 +57,7 @@ async fn everything<D: Dialect>(url: &str) {
     assert!(said.contains("sessions are kept in a table"), "{said}");
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let listed = |bytes: &[u8]| format!("{bytes:?}").trim_matches(['[', ']']).to_owned();
-    for secret in [key.as_bytes().as_slice(), tag.as_bytes(), PAYLOAD] {
+    for secret in [key.as_bytes().as_slice(), tag.as_bytes(), other.as_bytes(), PAYLOAD] {
         for shown in [hex(secret), hex(secret).to_uppercase(), listed(secret)] {
             assert!(!said.contains(&shown), "{shown} in {said}");
         }

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use cloakroom_core::{Created, Deleted, Error, ErrorKind, Freshness, Store as _, StoreErrorKind};
+use cloakroom_core::{
+    Created, Deleted, Error, ErrorKind, Freshness, PrincipalIndex as _, PrincipalTag, Store as _,
+    StoreErrorKind,
+};
 use cloakroom_sqlx::{Dialect, MysqlStore, PostgresStore, SqlStore, SqliteStore, Sweep};
 use cloakroom_testkit::Log;
 use xtask::server::{MariadbServer, PostgresServer};
@@ -144,8 +147,9 @@ async fn standby_is_refused() {
     let server = PostgresServer::start().expect("a server");
     let standby = server.standby("second").expect("a standby");
     let store = PostgresStore::connect(&server.url()).await.expect("a primary");
-    let key = sample::key();
-    assert_eq!(store.create(&key, &sample::record()).await.expect("an answer"), Created::Created);
+    let (key, tag) = (sample::key(), PrincipalTag::from_bytes([7; 32]));
+    let record = sample::record().with_principal(Some(tag));
+    assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
     let start = Instant::now();
     while standby.run("SELECT to_regclass('cloakroom_sessions')").is_empty() {
         assert!(start.elapsed() < Duration::from_secs(20), "the table never arrives");
@@ -158,12 +162,18 @@ async fn standby_is_refused() {
         assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
         assert!(format!("{error:?}").contains("connect to the primary"), "{error:?}");
     }
+    let error = lazy.entries(&tag).await.expect_err("a standby");
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
+    assert!(format!("{error:?}").contains("connect to the primary"), "{error:?}");
+    let error = lazy.remove(&tag, &[key], Duration::ZERO).await.expect_err("a standby");
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
     let error = lazy.delete(&key).await.expect_err("a standby");
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
     assert!(format!("{error:?}").contains("connect to the primary"), "{error:?}");
     // Once it was promoted it is a server like any other, for the same store too.
     tokio::task::block_in_place(|| standby.promote()).expect("a promotion");
     assert!(lazy.load(&key, Freshness::Latest).await.expect("an answer").is_some());
+    assert_eq!(lazy.entries(&tag).await.expect("an answer").entries.len(), 1);
     assert_eq!(lazy.delete(&key).await.expect("an answer"), Deleted::Deleted);
     PostgresStore::connect(&standby.url()).await.expect("a primary");
 }
