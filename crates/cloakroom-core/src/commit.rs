@@ -2,6 +2,7 @@
 
 mod carry;
 mod index;
+mod outdated;
 mod tries;
 mod write;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 use cloakroom_codec::TokenKey;
 
 use self::carry::carry;
+use self::outdated::end_outdated;
 use self::tries::Tries;
 use self::write::{Write, rebase};
 use crate::change::Change;
@@ -41,7 +43,8 @@ pub(crate) async fn commit(shared: &Shared) -> Result<()> {
             touch(shared, &stored, ttl).await;
             Ok(())
         }
-        Due::Delete(key) => delete(shared, &key).await,
+        Due::Delete(key) => delete(shared, &key, EndReason::Logout, deadline(shared)).await,
+        Due::EndOutdated(stored) => end_outdated(shared, stored).await,
         Due::Forget => {
             let mut live = shared.live();
             live.phase = Phase::LoggedOut(Deletion::Done);
@@ -66,7 +69,10 @@ pub(crate) async fn commit(shared: &Shared) -> Result<()> {
 pub(crate) fn needs_store(shared: &Shared) -> bool {
     let mut live = shared.live();
     !shared.has_panicked()
-        && matches!(due(&shared.manager, &mut live), Due::Write | Due::Touch(..) | Due::Delete(_))
+        && matches!(
+            due(&shared.manager, &mut live),
+            Due::Write | Due::Touch(..) | Due::Delete(_) | Due::EndOutdated(_)
+        )
 }
 
 /// What a commit has to do.
@@ -75,6 +81,8 @@ enum Due {
     Write,
     Touch(Stored, Duration),
     Delete(StoreKey),
+    /// End a session whose login is outdated, wherever it lies.
+    EndOutdated(Option<Stored>),
     /// Log out where there is no record.
     Forget,
     /// Give the session back to the client that carries it.
@@ -93,6 +101,12 @@ fn due(manager: &Inner, live: &mut Live) -> Due {
                 Place::Overtaken => Due::Refuse,
                 Place::Stored(stored) => Due::Delete(stored.key),
             };
+        }
+        Phase::LoggedOut(Deletion::Outdated) => {
+            return Due::EndOutdated(match &live.place {
+                Place::Stored(stored) => Some(stored.clone()),
+                Place::Nowhere(_) | Place::Overtaken | Place::Carried(_) => None,
+            });
         }
         Phase::Open | Phase::Committed => {}
     }
@@ -178,9 +192,13 @@ async fn write(shared: &Shared, mut work: Box<Write<'_>>) -> Result<()> {
     }
 }
 
-async fn delete(shared: &Shared, key: &StoreKey) -> Result<()> {
+/// When a commit that begins now has to end.
+fn deadline(shared: &Shared) -> Duration {
+    shared.manager.clock.monotonic().saturating_add(shared.manager.deadline)
+}
+
+async fn delete(shared: &Shared, key: &StoreKey, reason: EndReason, ends_at: Duration) -> Result<()> {
     let manager = &shared.manager;
-    let ends_at = manager.clock.monotonic().saturating_add(manager.deadline);
     let mut tries = Tries::new(manager, ends_at);
     let answer = loop {
         tries.begin();
@@ -191,18 +209,24 @@ async fn delete(shared: &Shared, key: &StoreKey) -> Result<()> {
         }
     };
     if answer == Deleted::Deleted || !tries.is_first() {
-        manager.emit(SessionEventKind::Ended(EndReason::Logout), key);
+        manager.emit(SessionEventKind::Ended(reason), key);
     }
+    let is_told = reason == EndReason::Logout && shared.live().reach == Reach::Request;
+    close(shared, if is_told { News::Removal } else { News::None });
+    Ok(())
+}
+
+/// The session is over, and nothing of it is left to store.
+fn close(shared: &Shared, news: News) {
     let mut live = shared.live();
     live.phase = Phase::LoggedOut(Deletion::Done);
-    live.news = if live.reach == Reach::Request { News::Removal } else { News::None };
+    live.news = news;
     live.draft = None;
     live.attempt = None;
     // Their closures are the application's, and so is what runs when they go.
     let changes = std::mem::take(&mut live.changes);
     drop(live);
     drop(changes);
-    Ok(())
 }
 
 async fn touch(shared: &Shared, stored: &Stored, ttl: Duration) {

@@ -182,7 +182,7 @@ pub enum ErrorKind {
     Ended,
     /// A write after the response began.
     Committed,
-    /// A write after `logout()` in the same request.
+    /// A write after the session ended in the same request: by `logout()`, `end()` or `verify_fingerprint()`.
     LoggedOut,
     /// Something that a detached session cannot do.
     Detached,

@@ -116,7 +116,7 @@ pub(crate) enum Presented {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Open,
-    /// `logout()` was called.
+    /// `logout()` was called, or the login is outdated.
     LoggedOut(Deletion),
     /// The response has begun.
     Committed,
@@ -124,10 +124,12 @@ pub(crate) enum Phase {
     Ended,
 }
 
-/// How far a logout has come.
+/// How far the end of a session has come.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Deletion {
     Pending,
+    /// Pending, unless another request logs in anew before it.
+    Outdated,
     Done,
 }
 

@@ -42,7 +42,8 @@ impl Login {
         }
     }
 
-    /// Remembers a digest of something that changes with the account's credentials, such as its password hash.
+    /// Remembers a digest of something that changes with the account's credentials, such as its password hash,
+    /// for [`verify_fingerprint`](crate::Session::verify_fingerprint) to compare.
     #[must_use]
     pub fn with_fingerprint(mut self, fingerprint: impl Into<Vec<u8>>) -> Self {
         self.fingerprint = Some(fingerprint.into());

@@ -1,5 +1,6 @@
 //! What a handler holds.
 
+mod credentials;
 mod lifecycle;
 
 use std::fmt;
@@ -25,7 +26,7 @@ use crate::store::PublicHandle;
 ///
 /// Keys are 1 to 128 bytes long; a session has at most 1024 values. Every write fails with
 /// [`ErrorKind::Committed`] once the response has begun, and with [`ErrorKind::LoggedOut`] after
-/// [`logout`](Self::logout).
+/// [`logout`](Self::logout), or after [`verify_fingerprint`](Self::verify_fingerprint) ended it.
 ///
 /// A handler that panics while it holds its session stores nothing, even if a layer inside the session's
 /// catches the panic. One that gave its session away before it panicked cannot be told from one that
@@ -283,10 +284,11 @@ impl Session {
         time(self.0.live().seen().created_at)
     }
 
-    /// When somebody last logged in.
+    /// When somebody last logged in; `None` if nobody is.
     #[must_use]
     pub fn authenticated_at(&self) -> Option<SystemTime> {
-        self.0.live().seen().authenticated_at.map(time)
+        let live = self.0.live();
+        if live.is_over() { None } else { live.seen().authenticated_at.map(time) }
     }
 
     /// When the session ends if this request is its last use.

@@ -116,7 +116,7 @@ impl Store for Crowded {
     }
 }
 
-fn waiting_world() -> World {
+pub(crate) fn waiting_world() -> World {
     let clock = Clock::manual();
     let model = Arc::new(ModelStore::new(clock.clone()));
     let store = FailingStore::new(Waiting(Arc::clone(&model)));

@@ -11,9 +11,9 @@ use cloakroom_core::{
 
 use crate::world::{Browser, Response};
 
-struct World {
-    clock: Clock,
-    sessions: SessionManager,
+pub(crate) struct World {
+    pub(crate) clock: Clock,
+    pub(crate) sessions: SessionManager,
     events: Log,
 }
 
@@ -28,7 +28,7 @@ impl SessionEvents for Log {
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(KeyRing::generate(), |builder| builder)
     }
 
@@ -40,7 +40,7 @@ impl World {
         Self { clock, sessions: policy(builder).build().unwrap(), events }
     }
 
-    async fn request<T>(
+    pub(crate) async fn request<T>(
         &self,
         browser: &mut Browser,
         handler: impl FnOnce(&Session) -> Result<T>,
@@ -54,11 +54,11 @@ impl World {
         (answer, browser.take(&visit.commit().await))
     }
 
-    async fn value(&self, browser: &mut Browser, key: &str) -> Option<i64> {
+    pub(crate) async fn value(&self, browser: &mut Browser, key: &str) -> Option<i64> {
         self.request(browser, |session| session.get(key)).await.0
     }
 
-    fn events(&self) -> Vec<SessionEventKind> {
+    pub(crate) fn events(&self) -> Vec<SessionEventKind> {
         std::mem::take(&mut *self.events.0.lock().unwrap())
     }
 }

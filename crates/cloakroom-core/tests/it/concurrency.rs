@@ -358,7 +358,7 @@ impl Store for Stubborn {
     }
 }
 
-fn stubborn(load_takes: Duration, takes: Duration, answer: Option<StoreErrorKind>) -> World {
+pub(crate) fn stubborn(load_takes: Duration, takes: Duration, answer: Option<StoreErrorKind>) -> World {
     let clock = Clock::manual();
     let model = Arc::new(ModelStore::new(clock.clone()));
     let store = Stubborn { inner: Arc::clone(&model), clock: clock.clone(), load_takes, takes, answer };
