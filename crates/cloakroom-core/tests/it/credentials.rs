@@ -300,3 +300,10 @@ async fn check_after_the_end_of_a_session_or_of_its_request() {
     assert!(browser.take(&visit.commit().await).set_cookie().unwrap().contains("Max-Age=0"));
     assert_eq!(world.events(), [SessionEventKind::Ended(EndReason::Logout)]);
 }
+
+#[tokio::test]
+async fn check_runs_in_any_task() {
+    let session = cloakroom_core::testing::session(|s| s.authenticate(ada(OLD))).unwrap();
+    let task = tokio::spawn(async move { session.verify_fingerprint(OLD.to_owned()).await });
+    assert!(task.await.unwrap().unwrap());
+}
