@@ -66,6 +66,7 @@ pub mod limits;
 pub mod logins;
 pub mod no_index;
 pub mod quiet;
+pub mod session_limit;
 pub mod values;
 
 use std::time::Duration;

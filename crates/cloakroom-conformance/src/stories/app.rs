@@ -116,6 +116,11 @@ impl Settings {
         self.with("--header", name.to_owned())
     }
 
+    /// Allows a person this many sessions at once; the next login ends the one whose login is the longest ago.
+    pub fn with_max_sessions(self, most: usize) -> Self {
+        self.with("--max-sessions", most.to_string())
+    }
+
     /// The settings as the testbed's command line takes them.
     #[must_use]
     pub fn arguments(&self) -> &[String] {

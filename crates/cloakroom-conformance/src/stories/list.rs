@@ -234,10 +234,21 @@ macro_rules! __index_stories {
                 sessions_of_a_person_are_listed
                 listed_handle_is_no_token
                 one_session_is_revoked_by_its_handle
+                own_session_is_revoked_by_its_handle
                 all_other_sessions_are_revoked
+                rotated_session_is_spared_when_all_others_are_revoked
                 all_sessions_are_revoked
+                login_before_all_are_revoked_is_over
                 revoked_session_does_not_come_back
+                remembered_sessions_are_listed_and_revoked
                 listing_follows_the_sessions
+            }
+            session_limit {
+                limit_evicts_the_oldest_login
+                parallel_logins_stay_within_the_limit
+                evicted_session_does_not_come_back
+                login_again_is_not_counted_twice
+                ended_sessions_take_no_place
             }
         }
     };
