@@ -51,11 +51,12 @@ impl Inner {
     }
 
     /// Seals a session for its client, from now on idle.
+    ///
+    /// # Errors
+    ///
+    /// `Ended` where its absolute deadline has passed.
     pub(crate) fn seal_carried(&self, state: &State) -> Result<(State, TokenHeader)> {
-        let Some(ttl) = self.ttl(state) else {
-            self.events.emit(SessionEventKind::Ended(EndReason::Absolute), None);
-            return Err(Error::new(ErrorKind::Ended));
-        };
+        let Some(ttl) = self.ttl(state) else { return Err(Error::new(ErrorKind::Ended)) };
         let mut state = state.clone();
         state.revision = state.revision.wrapping_add(1);
         state.idle_deadline = Some(self.now().saturating_add(millis(ttl)));

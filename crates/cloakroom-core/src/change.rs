@@ -57,6 +57,8 @@ pub(crate) type Recomputation = Box<dyn FnMut(Option<&Value>) -> Result<Value> +
 pub(crate) struct Authentication {
     pub(crate) login: BoundLogin,
     pub(crate) visitor_values: VisitorValues,
+    /// Whether this same request remembers the session, before the login.
+    pub(crate) is_remembered: bool,
     pub(crate) at: u64,
     pub(crate) idle: u64,
     pub(crate) absolute: u64,
@@ -145,6 +147,11 @@ impl Change {
         matches!(self, Self::TakeFlashes { .. })
     }
 
+    /// Whether it gives the session a life of its own.
+    pub(crate) const fn is_remembering(&self) -> bool {
+        matches!(self, Self::Remember { .. })
+    }
+
     /// Whether it starts a new session for a visitor whose token was rotated away.
     pub(crate) const fn is_authentication(&self) -> bool {
         matches!(self, Self::Authenticate(_))
@@ -159,7 +166,8 @@ impl Authentication {
             state.values.clear();
             state.flashes.clear();
         }
-        if somebody_else {
+        // Whoever has planted a session, or was at this browser before, does not say how long the login lasts.
+        if somebody_else || bound.is_none() && !self.is_remembered {
             state.lifetime_override = None;
             state.flags = state.flags.without(Flags::PERSISTENT_COOKIE);
         }

@@ -1,8 +1,10 @@
 //! The one decision: what a request's changes ask of the store.
 
+mod admission;
 mod carry;
 mod index;
 mod outdated;
+mod rebase;
 mod tries;
 mod write;
 
@@ -12,15 +14,16 @@ use cloakroom_codec::TokenKey;
 
 use self::carry::carry;
 use self::outdated::end_outdated;
+use self::rebase::rebase;
 use self::tries::Tries;
-use self::write::{Write, rebase};
+use self::write::Write;
 use crate::change::Change;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EndReason, SessionEventKind};
 use crate::live::{
     Deletion, Live, News, Origin, Phase, Place, Presented, Reach, Shared, Stored, has_content,
 };
-use crate::manager::Inner;
+use crate::manager::{Inner, principal};
 use crate::renewal::{SecretUpkeep, secret_upkeep};
 use crate::store::{Deleted, StoreKey, Touched};
 
@@ -39,10 +42,7 @@ pub(crate) async fn commit(shared: &Shared) -> Result<()> {
             Some(work) => write(shared, work).await,
             None => Ok(()),
         },
-        Due::Touch(stored, ttl) => {
-            touch(shared, &stored, ttl).await;
-            Ok(())
-        }
+        Due::Touch(stored, ttl) => touch(shared, &stored, ttl).await,
         Due::Delete(key) => delete(shared, &key, EndReason::Logout, deadline(shared)).await,
         Due::EndOutdated(stored) => end_outdated(shared, stored).await,
         Due::Forget => {
@@ -129,6 +129,7 @@ fn due(manager: &Inner, live: &mut Live) -> Due {
         }
         Place::Stored(stored) => {
             if live.has_changes()
+                || manager.is_use_untold(&live.base)
                 || secret_upkeep(manager, live.reach, stored, &live.base) != SecretUpkeep::None
             {
                 return Due::Write;
@@ -213,6 +214,11 @@ async fn delete(shared: &Shared, key: &StoreKey, reason: EndReason, ends_at: Dur
     }
     let is_told = reason == EndReason::Logout && shared.live().reach == Reach::Request;
     close(shared, if is_told { News::Removal } else { News::None });
+    let was = principal(&shared.live().base).map(str::to_owned);
+    if let (Some(_), Some(principal)) = (manager.limit.most(), was) {
+        // It would count as a login that is under way, for a moment.
+        manager.strike(&principal, &[*key], Duration::ZERO).await;
+    }
     Ok(())
 }
 
@@ -229,9 +235,9 @@ fn close(shared: &Shared, news: News) {
     drop(changes);
 }
 
-async fn touch(shared: &Shared, stored: &Stored, ttl: Duration) {
-    let Ok(store) = shared.manager.store() else { return };
-    match store.touch(&stored.key, stored.version, ttl).await {
+/// Keeps the session alive. A handle that outlives its request is told where there is nothing left to keep.
+async fn touch(shared: &Shared, stored: &Stored, ttl: Duration) -> Result<()> {
+    match shared.manager.store()?.touch(&stored.key, stored.version, ttl).await {
         Ok(Touched::Touched) => {
             let mut live = shared.live();
             if is_token_due(&live, stored) {
@@ -242,8 +248,13 @@ async fn touch(shared: &Shared, stored: &Stored, ttl: Duration) {
                 stored.read_at = shared.manager.clock.monotonic();
             }
         }
+        Ok(Touched::Missing) if shared.live().reach == Reach::Detached => {
+            shared.live().phase = Phase::Ended;
+            return Err(Error::new(ErrorKind::Ended));
+        }
         // Somebody else just wrote or ended it: either is as good as a touch.
         Ok(Touched::Conflict | Touched::Missing) => {}
         Err(_) => shared.manager.emit(SessionEventKind::UpkeepFailed, &stored.key),
     }
+    Ok(())
 }

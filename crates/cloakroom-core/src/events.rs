@@ -151,7 +151,9 @@ impl Events {
         }
         if let Some(hook) = &self.0 {
             let event = SessionEvent { kind, key: key.copied() };
-            if catch_unwind(AssertUnwindSafe(|| hook.on_event(&event))).is_err() {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| hook.on_event(&event))) {
+                // What it panicked with may panic when it is dropped.
+                std::mem::forget(panic);
                 tracing::error!(target: "cloakroom", "a session event hook panicked");
             }
         }

@@ -23,12 +23,15 @@ mod cookie;
 mod error;
 mod events;
 mod expiry;
+mod limit;
+mod patience;
 mod principal;
 mod renewal;
 mod store;
 mod store_error;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod turns;
 
 pub use async_trait::async_trait;
 pub use cloakroom_codec::KeyRing;
@@ -40,6 +43,7 @@ pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::events::{EndReason, RejectReason, SessionEvent, SessionEventKind, SessionEvents};
 pub use crate::expiry::Expiry;
 pub use crate::key::{Key, SessionKey};
+pub use crate::limit::SessionLimit;
 pub use crate::login::{Login, VisitorValues};
 pub use crate::manager::{OnEnded, SessionInfo, SessionManager, SessionManagerBuilder};
 pub use crate::principal::{Admitted, Entries, Entry, IndexVersion, PrincipalIndex};

@@ -62,6 +62,9 @@ pub(crate) struct Live {
     pub(crate) news: News,
     /// Whether there was a session when the request came.
     pub(crate) was_new: bool,
+    /// Sessions that this client had or may have had, and has no token of any more: one that a login of its own rotated
+    /// away, one whose creation was never answered.
+    pub(crate) forerunners: Vec<StoreKey>,
 }
 
 /// Where the session lies.
@@ -171,6 +174,7 @@ impl Live {
             reach: Reach::Request,
             news: News::None,
             was_new,
+            forerunners: Vec::new(),
         }
     }
 

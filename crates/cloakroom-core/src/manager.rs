@@ -2,6 +2,7 @@
 
 mod builder;
 mod listing;
+mod lists;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,14 +15,17 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Events, SessionEventKind};
 use crate::expiry::Expiry;
+use crate::limit::SessionLimit;
 use crate::principal::PrincipalIndex;
 use crate::renewal::{OnReuse, Renewal};
 use crate::store::{Store, StoreKey};
 use crate::transport::Transport;
+use crate::turns::Turns;
 use crate::visit::{Ticket, Visit};
 
 pub use self::builder::SessionManagerBuilder;
 pub use self::listing::SessionInfo;
+pub(crate) use self::lists::{List, Sight};
 
 /// Everything that the requests of one application share: backend, keys and policies.
 ///
@@ -51,6 +55,8 @@ pub(crate) struct Inner {
     pub(crate) on_ended: OnEnded,
     pub(crate) caches: Caches,
     pub(crate) events: Events,
+    pub(crate) limit: SessionLimit,
+    pub(crate) turns: Turns,
 }
 
 /// What a response becomes when its session ended while the handler ran.
@@ -140,6 +146,32 @@ impl Inner {
         }
     }
 
+    /// After this time, a key that was entered and has no record will not get one any more: a commit has its
+    /// deadline, and so has the last call that it makes.
+    pub(crate) const fn settle_time(&self) -> Duration {
+        self.deadline.saturating_mul(2)
+    }
+
+    /// Whether this use of a session must be written for the list of its principal's sessions. Most are told by a touch;
+    /// but one that lives until its absolute deadline, used or not, is never touched.
+    pub(crate) fn is_use_untold(&self, state: &State) -> bool {
+        let idle = Duration::from_millis(state.idle);
+        let lives_to_the_end = self.ttl(state).is_some_and(|ttl| ttl < idle);
+        let told = Duration::from_millis(used_at(state));
+        let untold = Duration::from_millis(self.now()).saturating_sub(told);
+        state.login.is_some()
+            && self.principals().is_some()
+            && (lives_to_the_end || state.lifetime_override.is_some())
+            && untold > self.expiry.touch_interval(idle)
+    }
+
+    /// Notes that the session is in use now.
+    pub(crate) fn tell_use(&self, state: &mut State) {
+        if state.login.is_some() && self.principals().is_some() {
+            state.extensions.insert(USED_AT, self.now().to_be_bytes().to_vec());
+        }
+    }
+
     /// Milliseconds since the Unix epoch.
     pub(crate) fn now(&self) -> u64 {
         millis(self.clock.wall())
@@ -167,6 +199,20 @@ impl fmt::Debug for SessionManager {
             .field("expiry", &self.0.expiry)
             .finish_non_exhaustive()
     }
+}
+
+/// When the session was last written; zero where nobody noted it.
+pub(crate) fn used_at(state: &State) -> u64 {
+    let bytes = state.extensions.get(USED_AT).and_then(|bytes| bytes.try_into().ok());
+    bytes.map(u64::from_be_bytes).unwrap_or_default()
+}
+
+/// The extension of a state that says when it was last written, in milliseconds since the Unix epoch: 8 bytes, big-endian.
+const USED_AT: u16 = 1;
+
+/// Who is logged in.
+pub(crate) fn principal(state: &State) -> Option<&str> {
+    state.login.as_ref().map(|login| login.principal.as_str())
 }
 
 pub(crate) fn millis(duration: Duration) -> u64 {

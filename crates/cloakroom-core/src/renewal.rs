@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_codec::{Predecessor, State, TokenKey};
+use cloakroom_codec::{Predecessor, SecretHash, State, TokenKey};
 
 use crate::error::{Error, Result};
 use crate::live::{Presented, Reach, Stored};
@@ -11,7 +11,12 @@ use crate::manager::{Inner, millis};
 /// Renews the secret of a session from time to time, so that a stolen token is worth less.
 ///
 /// The new secret is derived from the old one, so that parallel requests agree on it. The old one stays good
-/// until the new one was presented once, and then for the grace.
+/// until a first request that brought the new one has ended, and then for the grace.
+///
+/// No honest client is logged out by it if every request reaches the application in less than the grace after it was
+/// sent, and every response the client in less than the grace after its commit, or never. Responses may come in any
+/// order, and handlers may take any time. After the grace nobody is let in with the old secret, nor told a newer one; a
+/// request that was let in before may still store what it changes.
 ///
 /// ```
 /// use std::time::Duration;
@@ -95,23 +100,61 @@ pub(crate) fn secret_upkeep(manager: &Inner, reach: Reach, stored: &Stored, stat
     if reach == Reach::Detached {
         return SecretUpkeep::None;
     }
-    let is_sealed_anew = stored.token_key == TokenKey::Writing && stored.record_key == TokenKey::Writing;
-    let otherwise = if is_sealed_anew { SecretUpkeep::None } else { SecretUpkeep::Reseal };
+    let is_token_old = stored.token_key == TokenKey::Old;
+    let is_record_old = stored.record_key == TokenKey::Old;
     if stored.presented == Presented::Predecessor {
-        return otherwise;
+        return if is_token_old || is_record_old { SecretUpkeep::Reseal } else { SecretUpkeep::None };
     }
-    let now = manager.now();
-    match &state.predecessor {
-        // Also where renewals were turned off since: no old secret is good for ever.
-        Some(Predecessor { grace_ends: None, .. }) => return SecretUpkeep::BeginGrace,
-        Some(Predecessor { grace_ends: Some(ends), .. }) if now < *ends => return otherwise,
-        _ => {}
+    // Also where renewals were turned off since: no old secret is good for ever.
+    if let Some(Predecessor { grace_ends: None, .. }) = &state.predecessor {
+        return SecretUpkeep::BeginGrace;
     }
-    let Some(renewal) = manager.renewal else { return otherwise };
-    let last = [Some(state.created_at), state.rotated_at, state.renewed_at].into_iter().flatten().max();
-    if now.saturating_sub(last.unwrap_or(now)) >= millis(renewal.period()) {
+    if next_renewal(manager, state).is_some_and(|due| manager.now() >= due) {
         SecretUpkeep::Renew
+    } else if is_record_old || (is_token_old && may_repeat(manager, state)) {
+        SecretUpkeep::Reseal
     } else {
-        otherwise
+        SecretUpkeep::None
+    }
+}
+
+/// When the newest secret makes room for another, once its predecessor is out of the way.
+///
+/// For one more grace after that there may be responses under way that tell the newest.
+fn next_renewal(manager: &Inner, state: &State) -> Option<u64> {
+    let renewal = manager.renewal?;
+    let last = [Some(state.created_at), state.rotated_at, state.renewed_at].into_iter().flatten().max();
+    let due = last.unwrap_or_default().saturating_add(millis(renewal.period()));
+    Some(match &state.predecessor {
+        Some(Predecessor { grace_ends: Some(ends), .. }) => {
+            due.max(ends.saturating_add(millis(renewal.grace())))
+        }
+        _ => due,
+    })
+}
+
+/// Whether whoever has the newest secret may be sent it again.
+///
+/// The response may be under way for the grace, and must not take the place of the next secret.
+fn may_repeat(manager: &Inner, state: &State) -> bool {
+    let grace = manager.renewal.map_or(0, |renewal| millis(renewal.grace()));
+    next_renewal(manager, state).is_none_or(|due| manager.now().saturating_add(grace) <= due)
+}
+
+/// Whether whoever came with a secret of this hash may be sent the newest.
+///
+/// Nobody hears of it after the grace of what he came with, however long his request took.
+pub(crate) fn may_tell(manager: &Inner, brought: &SecretHash, stored: &Stored, state: &State) -> bool {
+    if brought.matches(&state.secret_hash) {
+        return may_repeat(manager, state);
+    }
+    match &state.predecessor {
+        Some(Predecessor { hash, grace_ends: Some(ends) }) if brought.matches(hash) => manager.now() < *ends,
+        Some(Predecessor { hash, grace_ends: None }) if brought.matches(hash) => {
+            // It may have begun since the store was asked.
+            let age = manager.clock.monotonic().saturating_sub(stored.read_at);
+            manager.renewal.is_none_or(|renewal| age.is_zero() || age < renewal.grace())
+        }
+        _ => false,
     }
 }

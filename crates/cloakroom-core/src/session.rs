@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use crate::change::Change;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::SessionKey;
-use crate::live::{Place, Shared};
+use crate::live::{Phase, Place, Shared};
 use crate::store::PublicHandle;
 
 /// The session of a visitor, as a handler holds it.
@@ -216,6 +216,9 @@ impl Session {
     /// decisions that rest on it. It guards the other changes of this request; alone it asks nothing.
     pub fn require_unchanged(&self, key: impl AsRef<str>) {
         let mut live = self.0.live();
+        if live.phase != Phase::Open {
+            return;
+        }
         let seen = live.seen().values.get(key.as_ref());
         live.changes.push(Change::Unchanged { key: key.as_ref().into(), seen });
     }

@@ -13,9 +13,9 @@ use crate::cookie::CookieLifetime;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EndReason, RejectReason, SessionEventKind};
 use crate::live::{Deletion, Live, News, Origin, Phase, Place, Presented, Shared, Stored};
-use crate::manager::{Caches, Inner, OnEnded};
-use crate::renewal::OnReuse;
-use crate::reply::Reply;
+use crate::manager::{Caches, Inner, OnEnded, principal};
+use crate::renewal::{OnReuse, may_tell};
+use crate::reply::{Reply, TokenHeader};
 use crate::session::Session;
 use crate::store::{Freshness, Record, StoreKey};
 use crate::store_error::StoreErrorKind;
@@ -44,9 +44,15 @@ pub struct Visit(Arc<Shelf>);
 struct Shelf {
     manager: Arc<Inner>,
     ticket: Ticket,
-    session: OnceCell<Result<Session>>,
+    found: OnceCell<Result<Found>>,
     /// Somebody asked for the session, even if the load was dropped.
     asked: AtomicBool,
+}
+
+/// The session, and which generation of it the request found.
+struct Found {
+    session: Session,
+    generation: u64,
 }
 
 /// What a client brings of its session.
@@ -60,7 +66,7 @@ pub(crate) enum Ticket {
 
 impl Visit {
     pub(crate) fn new(manager: Arc<Inner>, ticket: Ticket) -> Self {
-        Self(Arc::new(Shelf { manager, ticket, session: OnceCell::new(), asked: AtomicBool::new(false) }))
+        Self(Arc::new(Shelf { manager, ticket, found: OnceCell::new(), asked: AtomicBool::new(false) }))
     }
 
     /// The session of this request. The first call loads it, later ones share what it found.
@@ -77,7 +83,10 @@ impl Visit {
     /// A dropped call loads nothing; the next one begins again.
     pub async fn session(&self) -> Result<Session> {
         self.0.asked.store(true, Ordering::Relaxed);
-        self.0.session.get_or_init(|| self.load()).await.clone()
+        match self.0.found.get_or_init(|| self.load()).await {
+            Ok(found) => Ok(found.session.clone()),
+            Err(error) => Err(error.clone()),
+        }
     }
 
     /// Whether [`commit`](Self::commit) has something to tell the store.
@@ -85,8 +94,8 @@ impl Visit {
     /// An adapter then runs it in a task of its own, so that a client's disconnect cannot cut it short.
     #[must_use]
     pub fn needs_store(&self) -> bool {
-        match self.0.session.get() {
-            Some(Ok(session)) => crate::commit::needs_store(session.shared()),
+        match self.0.found.get() {
+            Some(Ok(found)) => crate::commit::needs_store(found.session.shared()),
             _ => false,
         }
     }
@@ -99,11 +108,16 @@ impl Visit {
     /// A dropped call leaves the old or the new session. The client then does not learn a new token.
     pub async fn commit(&self) -> Reply {
         let manager = &self.0.manager;
-        match self.0.session.get() {
+        match self.0.found.get() {
             None if self.0.asked.load(Ordering::Relaxed) => reply(manager, None, CacheRule::NoStore),
             None => Reply::untouched(manager.events.clone()),
             Some(Err(_)) => reply(manager, None, CacheRule::NoStore),
-            Some(Ok(session)) => close(session.shared()).await,
+            Some(Ok(found)) => {
+                let mut reply = close(found.session.shared()).await;
+                // Also with a refusal: what an earlier `save` stored is news that the client must not miss.
+                reply.token = self.news(found);
+                reply
+            }
         }
     }
 
@@ -121,13 +135,30 @@ impl Visit {
     pub fn failed(&self) -> Reply {
         let manager = &self.0.manager;
         let mut reply = reply(manager, Some(Error::new(ErrorKind::Other)), CacheRule::NoStore);
-        if let Some(Ok(session)) = self.0.session.get() {
-            reply.token = news(manager, &session.shared().live());
+        if let Some(Ok(found)) = self.0.found.get() {
+            reply.token = self.news(found);
         }
         reply
     }
 
-    async fn load(&self) -> Result<Session> {
+    /// What the client must learn.
+    fn news(&self, found: &Found) -> Option<TokenHeader> {
+        let manager = &self.0.manager;
+        let live = found.session.shared().live();
+        if let (News::Token, Place::Stored(stored), Ticket::Token(token)) =
+            (live.news, &live.place, &self.0.ticket)
+        {
+            // A secret that this request has drawn is known to nobody yet.
+            let is_drawn = stored.handle != token.handle || live.base.generation != found.generation;
+            let brought = manager.keys.secret_hash(&token.handle, &token.secret);
+            if !is_drawn && !may_tell(manager, &brought, stored, &live.base) {
+                return None;
+            }
+        }
+        news(manager, &live)
+    }
+
+    async fn load(&self) -> Result<Found> {
         let manager = &self.0.manager;
         let live = match &self.0.ticket {
             Ticket::None => Live::nowhere(Origin::NoToken, manager.empty_state()),
@@ -140,13 +171,14 @@ impl Visit {
                 }
             },
         };
-        Ok(Session::new(Arc::new(Shared::new(Arc::clone(manager), live))))
+        let generation = live.base.generation;
+        Ok(Found { session: Session::new(Arc::new(Shared::new(Arc::clone(manager), live))), generation })
     }
 }
 
 impl fmt::Debug for Visit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Visit").field("looked_at", &self.0.session.is_initialized()).finish_non_exhaustive()
+        f.debug_struct("Visit").field("looked_at", &self.0.found.is_initialized()).finish_non_exhaustive()
     }
 }
 
@@ -182,43 +214,53 @@ impl Inner {
             }
             Verdict::Overtaken => {
                 self.emit(SessionEventKind::TokenRejected(RejectReason::Stale), &key);
-                Ok(Live::at(Place::Overtaken, self.empty_state()))
+                Ok(self.stale(Place::Overtaken, key))
             }
             Verdict::Stale => {
                 self.emit(SessionEventKind::TokenRejected(RejectReason::Stale), &key);
-                Ok(self.dead())
+                Ok(self.stale(Place::Nowhere(Origin::DeadToken), key))
             }
             Verdict::Reused => {
                 self.emit(SessionEventKind::TokenRejected(RejectReason::Reused), &key);
-                if self.on_reuse == OnReuse::End {
-                    let _ = self.store()?.delete(&key).await?;
+                if self.on_reuse == OnReuse::End && self.end(&key).await? {
                     self.emit(SessionEventKind::Ended(EndReason::TokenReuse), &key);
+                    if let Some(principal) = principal(&state) {
+                        self.strike(principal, &[key], self.settle_time()).await;
+                    }
                 }
-                Ok(self.dead())
+                Ok(self.stale(Place::Nowhere(Origin::DeadToken), key))
             }
         }
     }
 
     /// Reads a live session; `None` if there is none, or nothing that can be opened.
     pub(crate) async fn read(&self, key: &StoreKey) -> Result<Option<(Record, State)>> {
+        match self.look(key).await? {
+            Look::Live(record, state) => Ok(Some((record, *state))),
+            Look::Nothing | Look::Over | Look::Unopenable => Ok(None),
+        }
+    }
+
+    /// Reads what lies under a key.
+    pub(crate) async fn look(&self, key: &StoreKey) -> Result<Look> {
         let record = match self.store()?.load(key, Freshness::Latest).await {
             Ok(Some(record)) if !record.payload.is_empty() => record,
-            Ok(_) => return Ok(None),
+            Ok(_) => return Ok(Look::Nothing),
             Err(error) if error.kind() == StoreErrorKind::Corrupt => {
                 self.emit(SessionEventKind::Unopenable, key);
-                return Ok(None);
+                return Ok(Look::Unopenable);
             }
             Err(error) => return Err(error.into()),
         };
         let Ok(state) = self.open(key, &record.payload) else {
             self.emit(SessionEventKind::Unopenable, key);
-            return Ok(None);
+            return Ok(Look::Unopenable);
         };
         if self.now() >= state.absolute_deadline {
             self.emit(SessionEventKind::Ended(EndReason::Absolute), key);
-            return Ok(None);
+            return Ok(Look::Over);
         }
-        Ok(Some((record, state)))
+        Ok(Look::Live(record, Box::new(state)))
     }
 
     pub(crate) fn record_key(&self, record: &Record) -> TokenKey {
@@ -248,6 +290,13 @@ impl Inner {
             Some(at) if now.saturating_sub(at) < OVERTAKEN_MILLIS => Verdict::Overtaken,
             _ => Verdict::Stale,
         }
+    }
+
+    /// A visitor who held a secret of the session under this key once.
+    fn stale(&self, place: Place, key: StoreKey) -> Live {
+        let mut live = Live::at(place, self.empty_state());
+        live.forerunners.push(key);
+        live
     }
 
     fn dead(&self) -> Live {
@@ -283,6 +332,16 @@ impl Inner {
     }
 }
 
+/// What lies under a key.
+pub(crate) enum Look {
+    Live(Record, Box<State>),
+    Nothing,
+    /// A session whose absolute deadline has passed, by the clock of this process.
+    Over,
+    /// A record that cannot be read here: perhaps by another instance.
+    Unopenable,
+}
+
 /// What an authentic token is worth.
 enum Verdict {
     Good(Presented, Option<Secret>),
@@ -303,17 +362,16 @@ async fn close(shared: &Shared) -> Reply {
             live.phase = Phase::Committed;
         }
     }
+    // Nobody is told "logged out" who is not.
+    let may_pass = manager.on_ended == OnEnded::Pass && !matches!(shared.live().phase, Phase::LoggedOut(_));
     let mut refusal = None;
     if shared.has_panicked() {
         manager.events.emit(SessionEventKind::HandlerPanicked, None);
     } else if let Err(error) = commit(shared).await {
-        if error.kind() != ErrorKind::Ended {
+        if !matches!(error.kind(), ErrorKind::Ended | ErrorKind::LimitReached) {
             log_failure("commit", &error);
         }
-        refusal = match (error.kind(), manager.on_ended) {
-            (ErrorKind::Ended, OnEnded::Pass) => None,
-            _ => Some(error),
-        };
+        refusal = (error.kind() != ErrorKind::Ended || !may_pass).then_some(error);
     }
     let live = shared.live();
     let known = live.seen().login.is_some() || live.base.login.is_some();
@@ -325,10 +383,7 @@ async fn close(shared: &Shared) -> Reply {
         }
         Caches::Restricted => CacheRule::Private,
     };
-    let mut reply = reply(manager, refusal, cache);
-    // Also with a refusal: what an earlier `save` stored is news that the client must not miss.
-    reply.token = news(manager, &live);
-    reply
+    reply(manager, refusal, cache)
 }
 
 fn reply(manager: &Inner, refusal: Option<Error>, cache: CacheRule) -> Reply {
@@ -341,7 +396,7 @@ fn reply(manager: &Inner, refusal: Option<Error>, cache: CacheRule) -> Reply {
     }
 }
 
-fn news(manager: &Inner, live: &Live) -> Option<crate::reply::TokenHeader> {
+fn news(manager: &Inner, live: &Live) -> Option<TokenHeader> {
     match (live.news, &live.place) {
         (News::Removal, _) => Some(manager.transport.remove()),
         (News::Token, Place::Carried(carried)) => carried.anew.clone(),

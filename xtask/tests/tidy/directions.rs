@@ -18,7 +18,8 @@ const CODEC: [&str; 11] = [
     "subtle",
     "zeroize",
 ];
-const CORE: [&str; 6] = ["async-lock", "async-trait", "base64", "cloakroom-codec", "serde", "tracing"];
+const CORE: [&str; 7] =
+    ["async-lock", "async-trait", "base64", "cloakroom-codec", "futures-util", "serde", "tracing"];
 
 /// What must not be reached from the bottom, not even through others; a `*` stands for any rest of the name.
 const OUT_OF_REACH: [&str; 24] = [

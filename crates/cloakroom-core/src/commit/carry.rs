@@ -7,7 +7,7 @@ use cloakroom_codec::TokenKey;
 use crate::carried::Carried;
 use crate::change::Change;
 use crate::error::{ErrorKind, Result};
-use crate::events::SessionEventKind;
+use crate::events::{EndReason, SessionEventKind};
 use crate::live::{News, Phase, Place, Shared};
 
 /// Seals the session as it is now. It calls nobody and waits for nothing.
@@ -48,6 +48,9 @@ pub(super) fn carry(shared: &Shared) -> Result<()> {
     };
     drop(live);
     drop(settled);
+    if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Ended) {
+        shared.manager.events.emit(SessionEventKind::Ended(EndReason::Absolute), None);
+    }
     told(shared, outcome, asked, is_created.then_some(SessionEventKind::Created).into_iter().chain(event))
 }
 

@@ -4,29 +4,100 @@ use std::time::Duration;
 
 use cloakroom_codec::State;
 
+use super::admission::{self, Seat};
 use crate::error::Result;
 use crate::events::SessionEventKind;
-use crate::manager::Inner;
+use crate::manager::{Inner, principal};
 use crate::store::{PrincipalTag, StoreKey};
 
-/// Before the record, so that the index never misses a live session. `before` is `None` for a new record.
-pub(super) async fn enter(
-    manager: &Inner,
-    key: &StoreKey,
-    before: Option<&State>,
-    after: &State,
-) -> Result<()> {
-    let (Some(index), Some(tag)) = (manager.principals(), tag_of(manager, after)) else {
-        return Ok(());
+/// What is about to be written, and over what.
+pub(super) struct Step<'a> {
+    pub(super) key: &'a StoreKey,
+    /// The state that the record has now; `None` for a new record.
+    pub(super) before: Option<&'a State>,
+    pub(super) after: &'a State,
+    /// The record was written under another key of the ring, and is listed by that key's tag.
+    pub(super) is_resealed: bool,
+    /// Sessions of the same visitor that are of no use to anybody.
+    pub(super) forerunners: &'a [StoreKey],
+    pub(super) ends_at: Duration,
+}
+
+/// What was done for a record that is about to be written.
+pub(super) struct Entered<'m> {
+    tag: PrincipalTag,
+    key: StoreKey,
+    left: Duration,
+    at: Duration,
+    /// Held until the record is written, where there is a limit.
+    seat: Option<Seat<'m>>,
+}
+
+/// Before the record, so that the index never misses a live session.
+///
+/// `None` where there is nothing to do: nobody is logged in, or the session is listed for long enough.
+pub(super) async fn enter<'m>(manager: &'m Inner, step: Step<'_>) -> Result<Option<Entered<'m>>> {
+    let (Some(index), Some(tag)) = (manager.principals(), tag_of(manager, step.after)) else {
+        return Ok(None);
     };
-    let is_known = before.is_some_and(|before| {
-        principal(before) == principal(after) && after.absolute_deadline <= before.absolute_deadline
-    });
-    if is_known {
-        return Ok(());
+    let is_newcomer = step.before.and_then(principal) != principal(step.after);
+    let lives_longer =
+        step.before.is_none_or(|before| before.absolute_deadline < step.after.absolute_deadline);
+    if !is_newcomer && !lives_longer && !step.is_resealed {
+        return Ok(None);
     }
-    let left = after.absolute_deadline.saturating_sub(manager.now());
-    Ok(index.enter(&tag, key, Duration::from_millis(left)).await?)
+    let left = left(manager, step.after);
+    let at = manager.clock.monotonic();
+    let seat = match manager.limit.most() {
+        Some(most) if is_newcomer => Some(admission::admit(manager, index, &tag, &step, left, most).await?),
+        _ => {
+            index.enter(&tag, step.key, left).await?;
+            None
+        }
+    };
+    Ok(Some(Entered { tag, key: *step.key, left, at, seat }))
+}
+
+impl Entered<'_> {
+    /// Whether the session was counted, so that a conflict in its write need not count it again.
+    pub(super) const fn has_a_seat(&self) -> bool {
+        self.seat.is_some()
+    }
+
+    /// After the record: enters the key once more if others may have taken it for a stale one meanwhile.
+    pub(super) async fn settle(&self, manager: &Inner) {
+        let took = manager.clock.monotonic().saturating_sub(self.at);
+        if took < manager.settle_time() {
+            return;
+        }
+        if let Some(index) = manager.principals()
+            && index.enter(&self.tag, &self.key, self.left).await.is_err()
+        {
+            manager.emit(SessionEventKind::UpkeepFailed, &self.key);
+        }
+    }
+
+    /// Instead of the record: gives the seat back. Only where nobody can write a record under this key any more.
+    pub(super) async fn withdraw(&self, manager: &Inner) {
+        if let (Some(index), true) = (manager.principals(), self.has_a_seat())
+            && index.remove(&self.tag, &[self.key], Duration::ZERO).await.is_err()
+        {
+            manager.emit(SessionEventKind::UpkeepFailed, &self.key);
+        }
+    }
+}
+
+/// Enters a session once more whose record was found in place, long after its key was entered perhaps.
+pub(super) async fn enter_again(manager: &Inner, key: &StoreKey, state: &State) -> Result<()> {
+    if let (Some(index), Some(tag)) = (manager.principals(), tag_of(manager, state)) {
+        index.enter(&tag, key, left(manager, state)).await?;
+    }
+    Ok(())
+}
+
+/// How long a key stays on the list: a little longer than its record, which is written later.
+fn left(manager: &Inner, state: &State) -> Duration {
+    Duration::from_millis(state.absolute_deadline.saturating_sub(manager.now())).saturating_add(SLACK)
 }
 
 /// After the record: an entry that stays is harmless.
@@ -34,11 +105,10 @@ pub(super) async fn leave(manager: &Inner, key: &StoreKey, before: &State, after
     if principal(before) == principal(after) {
         return;
     }
-    if let (Some(index), Some(tag)) = (manager.principals(), tag_of(manager, before))
-        && index.remove(&tag, &[*key], Duration::ZERO).await.is_err()
-    {
-        manager.emit(SessionEventKind::UpkeepFailed, key);
-    }
+    let Some(principal) = principal(before) else { return };
+    // Dropped in the middle, this may arrive late, and must not take a login with it that came after.
+    let bound_for = manager.now().saturating_sub(before.authenticated_at.unwrap_or_default());
+    manager.strike(principal, &[*key], Duration::from_millis(bound_for).min(manager.settle_time())).await;
 }
 
 /// The tag of a state's principal under the key that writes; `None` where the store has no use for it.
@@ -48,6 +118,4 @@ pub(super) fn tag_of(manager: &Inner, state: &State) -> Option<PrincipalTag> {
     tags.first().map(|tag| PrincipalTag::from_bytes(*tag))
 }
 
-fn principal(state: &State) -> Option<&str> {
-    state.login.as_ref().map(|login| login.principal.as_str())
-}
+const SLACK: Duration = Duration::from_millis(500);

@@ -1,12 +1,15 @@
 //! Changes on their way to the store, through conflicts and lost replies.
 
+mod create;
+
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom_codec::{Handle, Predecessor, Purpose, Secret, State, TokenKey};
 
-use super::index;
+use super::index::{self, Entered, Step};
+use super::rebase::rebase;
 use super::tries::Tries;
 use crate::change::{Change, Stopped, differs};
 use crate::error::{Error, ErrorKind, Result};
@@ -14,7 +17,7 @@ use crate::events::{EndReason, SessionEventKind};
 use crate::live::{Live, News, Place, Presented, Reach, Shared, Stored};
 use crate::manager::{Inner, millis};
 use crate::renewal::{SecretUpkeep, secret_upkeep};
-use crate::store::{Created, Record, Replaced, StoreKey, Version};
+use crate::store::{Record, Replaced, StoreKey, Version};
 use crate::store_error::StoreError;
 use crate::visit::lifetime;
 
@@ -34,11 +37,16 @@ pub(super) struct Write<'s> {
     /// Some write of ours may be in place without our knowing.
     unsure: bool,
     must_replay: bool,
+    asked_by: Asked,
     conflicts: u32,
     ends_at: Duration,
     settled: bool,
     /// The state that was replaced.
     replaced: Option<(StoreKey, State)>,
+    /// See [`Live::forerunners`].
+    forerunners: Vec<StoreKey>,
+    /// What the index of principals knows of it.
+    entered: Option<Entered<'s>>,
 }
 
 /// A state made ready for the store.
@@ -52,8 +60,11 @@ struct Sealed {
 
 impl<'s> Write<'s> {
     pub(super) fn take(shared: &'s Shared, live: &mut Live) -> Box<Self> {
+        let is_asked_for = live.has_changes()
+            && (live.fresh_secret.is_some() || live.changes.iter().any(|change| !change.is_upkeep()));
         Box::new(Self {
             shared,
+            asked_by: if is_asked_for { Asked::ByTheHandler } else { Asked::ByNobody },
             base: live.base.clone(),
             draft: live.seen().clone(),
             changes: mem::take(&mut live.changes),
@@ -71,6 +82,8 @@ impl<'s> Write<'s> {
             ends_at: shared.manager.clock.monotonic().saturating_add(shared.manager.deadline),
             settled: false,
             replaced: None,
+            forerunners: live.forerunners.clone(),
+            entered: None,
         })
     }
 
@@ -79,11 +92,23 @@ impl<'s> Write<'s> {
     }
 
     /// Whether the handler asked for any of this.
-    pub(super) fn is_asked_for(&self) -> bool {
-        self.fresh_secret.is_some() || self.changes.iter().any(|change| !change.is_upkeep())
+    pub(super) const fn is_asked_for(&self) -> bool {
+        matches!(self.asked_by, Asked::ByTheHandler)
     }
 
     pub(super) async fn run(&mut self) -> Result<()> {
+        let result = self.store().await;
+        let manager = self.manager();
+        let never_written = self.target.is_none() && !self.unsure;
+        match (self.entered.take(), &result) {
+            (Some(entered), Ok(())) => entered.settle(manager).await,
+            (Some(entered), Err(_)) if never_written => entered.withdraw(manager).await,
+            _ => {}
+        }
+        result
+    }
+
+    async fn store(&mut self) -> Result<()> {
         if self.must_replay {
             self.draft = self.base.clone();
             self.replay()?;
@@ -106,47 +131,33 @@ impl<'s> Write<'s> {
         error.is_transient() && (!self.unsure || self.attempt.is_some() || self.target.is_none())
     }
 
-    async fn create(&mut self) -> Result<()> {
-        if self.reach == Reach::Detached {
-            return Err(Error::new(ErrorKind::Detached));
+    /// Lets the index know of the session, before its record is written.
+    async fn enter(
+        &mut self,
+        key: &StoreKey,
+        before: Option<State>,
+        after: &State,
+        record_key: TokenKey,
+    ) -> Result<()> {
+        if self.entered.as_ref().is_some_and(Entered::has_a_seat) {
+            return Ok(());
         }
-        let manager = self.manager();
-        for _ in 0..HANDLE_TRIES {
-            let handle = Handle::random()?;
-            let secret = match &self.fresh_secret {
-                Some(secret) => Secret::clone(secret),
-                None => Secret::random()?,
-            };
-            let key = manager.store_key(&handle);
-            let mut state = self.draft.clone();
-            state.secret_hash = manager.keys.secret_hash(&handle, &secret);
-            state.predecessor = None;
-            let sealed = self.seal(&key, state, Some(secret), News::Token, false)?;
-            index::enter(manager, &key, None, &sealed.state).await?;
-            if self.persist_new(&key, &sealed.record).await? == Created::Created {
-                manager.emit(SessionEventKind::Created, &key);
-                self.settle(handle, key, sealed);
-                return Ok(());
-            }
-        }
-        Err(Error::new(ErrorKind::Other))
-    }
-
-    async fn persist_new(&mut self, key: &StoreKey, record: &Record) -> Result<Created> {
-        let mut tries = Tries::new(self.manager(), self.ends_at);
-        loop {
-            tries.begin();
-            match self.manager().store()?.create(key, record).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => self.may_retry(error, &tries)?,
-            }
-        }
+        let is_resealed = record_key == TokenKey::Old;
+        let step = Step {
+            key,
+            before: before.as_ref(),
+            after,
+            is_resealed,
+            forerunners: &self.forerunners,
+            ends_at: self.ends_at,
+        };
+        self.entered = index::enter(self.manager(), step).await?;
+        Ok(())
     }
 
     async fn replace(&mut self, stored: Stored) -> Result<Progress> {
         let sealed = self.seal_replacement(&stored)?;
-        let before = (stored.record_key == TokenKey::Writing).then_some(&self.base);
-        index::enter(self.manager(), &stored.key, before, &sealed.state).await?;
+        self.enter(&stored.key, Some(self.base.clone()), &sealed.state, stored.record_key).await?;
         let mut tries = Tries::new(self.manager(), self.ends_at);
         let mut sent = false;
         let answer = loop {
@@ -175,7 +186,12 @@ impl<'s> Write<'s> {
                 self.settle(stored.handle, stored.key, sealed);
                 Ok(Progress::Done)
             }
-            Replaced::Missing => Err(Error::new(ErrorKind::Ended)),
+            Replaced::Missing => {
+                if let Some(entered) = self.entered.take() {
+                    entered.withdraw(self.manager()).await;
+                }
+                Err(Error::new(ErrorKind::Ended))
+            }
             Replaced::Conflict => {
                 self.conflicts += 1;
                 self.start_over(stored).await
@@ -191,17 +207,21 @@ impl<'s> Write<'s> {
             return Err(Error::new(ErrorKind::Ended));
         };
         self.check_time()?;
-        let mut arrived = false;
+        let mut arrived = None;
         if let Some((_, held)) = self.earlier.take_if(|(version, _)| *version == record.version) {
             // A commit that was cut short did reach the store: its changes are done.
-            self.changes.drain(..held.min(self.changes.len()));
-            arrived = true;
+            let held =
+                self.changes.drain(..held.min(self.changes.len())).any(|change| change.is_authentication());
+            arrived = Some(if held { Arrived::Login } else { Arrived::Other });
+            // With nobody but ourselves.
+            self.conflicts = self.conflicts.saturating_sub(1);
             let is_in_place = |secret: &Arc<Secret>| {
                 manager.keys.secret_hash(&stored.handle, secret).matches(&latest.secret_hash)
             };
             if let Some(secret) = self.fresh_secret.take_if(|secret| is_in_place(secret)) {
                 stored.secret = Some(Secret::clone(&secret));
                 stored.presented = Presented::Current;
+                arrived = arrived.map(|arrived| arrived.max(Arrived::Rotation));
                 let mut live = self.shared.live();
                 live.forget_secret(&secret);
                 live.news = News::Token;
@@ -226,17 +246,15 @@ impl<'s> Write<'s> {
                 .as_ref()
                 .and_then(|old| manager.keys.renew_matching(&stored.handle, old, &latest.secret_hash));
         }
-        if arrived {
-            // What is known by now outlives this commit, should it be cut short.
-            let mut live = self.shared.live();
-            let longer =
-                latest.absolute_deadline != self.base.absolute_deadline || latest.flags != self.base.flags;
-            if longer && live.reach == Reach::Request && manager.transport.is_persistent(lifetime(&latest)) {
-                live.news = News::Token;
+        if let Some(arrived) = arrived {
+            self.keep(&latest, &stored);
+            match arrived {
+                Arrived::Login => manager.emit(SessionEventKind::Authenticated, &stored.key),
+                Arrived::Rotation => manager.emit(SessionEventKind::Rotated, &stored.key),
+                Arrived::Other => {}
             }
-            live.base = latest.clone();
-            live.place = Place::Stored(stored.clone());
-            self.must_replay = true;
+            index::leave(manager, &stored.key, &self.base, &latest).await;
+            index::enter_again(manager, &stored.key, &latest).await?;
         }
         self.base = latest;
         self.draft = self.base.clone();
@@ -248,6 +266,21 @@ impl<'s> Write<'s> {
             return Ok(Progress::Done);
         }
         Ok(Progress::Again)
+    }
+
+    /// What is known by now outlives this commit, should it be cut short.
+    fn keep(&mut self, latest: &State, stored: &Stored) {
+        let mut live = self.shared.live();
+        let longer =
+            latest.absolute_deadline != self.base.absolute_deadline || latest.flags != self.base.flags;
+        let is_told = live.reach == Reach::Request;
+        if longer && is_told && self.shared.manager.transport.is_persistent(lifetime(latest)) {
+            live.news = News::Token;
+        }
+        live.base = latest.clone();
+        live.place = Place::Stored(stored.clone());
+        drop(live);
+        self.must_replay = true;
     }
 
     /// Refuses to begin another store call after the deadline.
@@ -341,6 +374,7 @@ impl<'s> Write<'s> {
             return Err(Error::new(ErrorKind::Ended));
         };
         state.revision = self.base.revision.wrapping_add(1);
+        manager.tell_use(&mut state);
         let plaintext = state.encode()?;
         if plaintext.len() > manager.max_size {
             return Err(Error::new(ErrorKind::TooLarge));
@@ -429,42 +463,24 @@ impl Drop for Write<'_> {
     }
 }
 
+/// Whether somebody is told if a write fails.
+#[derive(Clone, Copy)]
+enum Asked {
+    ByTheHandler,
+    ByNobody,
+}
+
+/// What a write had in it that was found in place later.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Arrived {
+    Other,
+    Rotation,
+    Login,
+}
+
 /// How far a replace has come.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Done,
     Again,
 }
-
-/// Changes that other handles made while a commit ran, on top of what it stored.
-pub(super) fn rebase(shared: &Shared) {
-    loop {
-        let (base, mut changes) = {
-            let mut live = shared.live();
-            if live.changes.is_empty() {
-                live.draft = None;
-                live.must_replay = false;
-                return;
-            }
-            (live.base.clone(), mem::take(&mut live.changes))
-        };
-        let mut draft = base;
-        // What cannot be repeated stays noted, and the next commit's replay tells.
-        let mut failed = false;
-        for change in &mut changes {
-            failed |= change.replay(&mut draft).is_err();
-        }
-        let mut live = shared.live();
-        let nothing_new = live.changes.is_empty();
-        let later = mem::replace(&mut live.changes, changes);
-        live.changes.extend(later);
-        if nothing_new {
-            live.draft = Some(draft);
-            live.must_replay = failed;
-            return;
-        }
-    }
-}
-
-/// How many handles are drawn before a store that always answers `Occupied` is given up.
-const HANDLE_TRIES: u32 = 3;

@@ -13,9 +13,11 @@ use crate::cookie::CookiePolicy;
 use crate::error::{Error, Result};
 use crate::events::{Events, SessionEvents};
 use crate::expiry::Expiry;
+use crate::limit::SessionLimit;
 use crate::manager::{Caches, Inner, OnEnded, SessionManager};
 use crate::renewal::{OnReuse, Renewal};
 use crate::transport::Transport;
+use crate::turns::Turns;
 
 /// Chooses the policies of a [`SessionManager`].
 ///
@@ -46,6 +48,15 @@ pub struct SessionManagerBuilder {
     on_ended: OnEnded,
     caches: Caches,
     events: Events,
+    limit: SessionLimit,
+    index: Index,
+}
+
+/// Whether the application must be able to list the sessions of a principal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Index {
+    IfThereIsOne,
+    Required,
 }
 
 impl SessionManagerBuilder {
@@ -64,6 +75,8 @@ impl SessionManagerBuilder {
             on_ended: OnEnded::Refuse,
             caches: Caches::Restricted,
             events: Events::default(),
+            limit: SessionLimit::Unlimited,
+            index: Index::IfThereIsOne,
         }
     }
 
@@ -136,6 +149,19 @@ impl SessionManagerBuilder {
         self
     }
 
+    /// Says how many sessions a principal may have, and what happens to a login beyond that.
+    pub fn with_session_limit(mut self, limit: SessionLimit) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Builds only over a store that can list the sessions of a principal, so that an application that lists and
+    /// revokes learns when it starts that it cannot, and not at the first call.
+    pub fn with_required_index(mut self) -> Self {
+        self.index = Index::Required;
+        self
+    }
+
     /// Reads the time from this clock, for tests.
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -172,8 +198,21 @@ impl SessionManagerBuilder {
                 "the deadline of loads and commits is zero; give them some time, such as 2 s",
             ));
         }
+        self.check_index()?;
         self.check_size()?;
         self.bind()
+    }
+
+    fn check_index(&self) -> Result<()> {
+        self.limit.check()?;
+        let is_asked_for = self.index == Index::Required || self.limit != SessionLimit::Unlimited;
+        if is_asked_for && self.backend.store().is_none_or(|store| store.principals().is_none()) {
+            return Err(Error::misconfigured(
+                "a limit of sessions, or an index, was asked for, and this store cannot find the sessions of a \
+                 principal; memory, Redis, PostgreSQL, MySQL and SQLite can",
+            ));
+        }
+        Ok(())
     }
 
     fn check_size(&self) -> Result<()> {
@@ -228,6 +267,8 @@ impl SessionManagerBuilder {
             on_ended: self.on_ended,
             caches: self.caches,
             events: self.events,
+            limit: self.limit,
+            turns: Turns::new(),
         })))
     }
 }

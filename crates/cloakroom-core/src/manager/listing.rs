@@ -4,13 +4,16 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cloakroom_codec::State;
+use futures_util::stream::{self, StreamExt as _};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EndReason, SessionEventKind};
-use crate::manager::{Inner, SessionManager};
-use crate::principal::PrincipalIndex;
+use crate::live::Phase;
+use crate::manager::lists::{AT_ONCE, IN_A_ROW, Sight, ages_but};
+use crate::manager::{Inner, SessionManager, principal, used_at};
+use crate::patience::yield_now;
 use crate::session::Session;
-use crate::store::{Deleted, PrincipalTag, PublicHandle, Record, StoreKey};
+use crate::store::{PublicHandle, Record, StoreKey};
 
 /// One session in a listing.
 #[derive(Clone)]
@@ -49,107 +52,168 @@ impl fmt::Debug for SessionInfo {
 impl SessionManager {
     /// The live sessions of a principal, the latest used first.
     ///
+    /// Each is loaded, a few at a time. Entries of the index whose sessions are over are removed on the way, unless they
+    /// are younger than twice the [deadline](crate::SessionManagerBuilder::with_deadline): a login may be about to write
+    /// its record. What cannot be opened with this key ring is left out.
+    ///
+    /// ```
+    /// # use cloakroom_core::testing::ModelStore;
+    /// # use cloakroom_core::{Clock, ErrorKind, KeyRing, SessionManager};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let sessions = SessionManager::new(ModelStore::new(Clock::system()), KeyRing::generate());
+    /// // This store cannot; memory, Redis and the SQL stores can.
+    /// let answer = sessions.sessions_of("ada").await;
+    /// assert_eq!(answer.err().map(|error| error.kind()), Some(ErrorKind::Unsupported));
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`] where the store has no index of principals, or a store error.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call ended no session.
     pub async fn sessions_of(&self, principal: &str) -> Result<Vec<SessionInfo>> {
-        let mut infos = Vec::new();
-        for key in self.0.keys_of(principal).await? {
-            if let Some((record, state)) = self.0.read_of(&key, principal).await? {
-                infos.push(self.0.info(&key, &record, state));
-            }
-        }
+        let lists = self.0.lists_of(principal).await?;
+        let seen = self.0.look_at(&lists, principal, None).await?;
+        self.0.heal(&lists, &seen).await;
+        let mut infos: Vec<_> = seen
+            .into_iter()
+            .filter_map(|seen| match seen.sight {
+                Sight::Live(record, state) => Some(self.0.info(&seen.key, &record, *state)),
+                Sight::Gone | Sight::Unknown => None,
+            })
+            .collect();
         infos.sort_by_key(|info| std::cmp::Reverse(info.last_seen));
         Ok(infos)
     }
 
     /// Ends one session of a principal; `false` if the principal has no such session.
     ///
-    /// A request under way does not bring it back.
+    /// Its next request finds nothing, and a request under way cannot store anything any more, nor bring it back.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] where the store has no index of principals, or a store error.
+    /// [`ErrorKind::Unsupported`] where the store has no index of principals, or a store error: it may or may not have
+    /// ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Of a call that is dropped, the session may or may not have ended.
     pub async fn revoke(&self, principal: &str, handle: &PublicHandle) -> Result<bool> {
         self.0.index()?;
         let Some(key) = handle.store_key() else { return Ok(false) };
-        self.0.end_of(&key, principal).await
+        let ended = self.0.end_of(key, principal, Unknown::Spared).await?;
+        if ended {
+            self.0.strike(principal, &[key], self.0.settle_time()).await;
+        }
+        Ok(ended)
     }
 
     /// Ends all sessions of this session's principal but this one, and says how many.
     ///
+    /// What is said of [`revoke_all`](Self::revoke_all) holds for the others. Whoever has copied the token of this one is
+    /// not thrown out: call [`rotate`](Session::rotate) and [`save`](Session::save) before.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`] where the store has no index of principals, [`ErrorKind::Ended`] where
-    /// nobody is logged in, or a store error.
+    /// nobody is logged in or the session itself has ended, or a store error: some may have ended; call it again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Of a call that is dropped, some sessions have ended.
     pub async fn revoke_others(&self, session: &Session) -> Result<usize> {
-        let principal = session.principal().ok_or_else(|| Error::new(ErrorKind::Ended))?;
+        let principal = standing(session).ok_or_else(|| Error::new(ErrorKind::Ended))?;
         let own = session.handle().and_then(|handle| handle.store_key());
-        self.0.end_all_but(&principal, own).await
+        self.0.end_all_but(&principal, own.as_ref()).await
     }
 
     /// Ends all sessions of a principal, and says how many.
     ///
-    /// A login that was complete before the call is gone after it.
+    /// A login whose response was on its way before the call is over after it. One that runs beside the call is ended,
+    /// or is stored after it and stays; the index lists it then. A request under way brings no session back. The
+    /// sessions are ended one by one, a few at a time, and other requests go on meanwhile. What the index lists and
+    /// nobody can open with this key ring is ended, too.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] where the store has no index of principals, or a store error.
+    /// [`ErrorKind::Unsupported`] where the store has no index of principals, or a store error: the others were ended
+    /// all the same; call it again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Of a call that is dropped, some sessions have ended.
     pub async fn revoke_all(&self, principal: &str) -> Result<usize> {
         self.0.end_all_but(principal, None).await
     }
 }
 
+/// What becomes of a session that is listed and cannot be read.
+#[derive(Clone, Copy)]
+enum Unknown {
+    Ended,
+    Spared,
+}
+
+/// The principal of a session that is not over.
+fn standing(session: &Session) -> Option<String> {
+    let live = session.shared().live();
+    let stands = matches!(live.phase, Phase::Open | Phase::Committed);
+    principal(live.seen()).filter(|_| stands).map(str::to_owned)
+}
+
 impl Inner {
-    fn index(&self) -> Result<&dyn PrincipalIndex> {
-        self.principals().ok_or_else(|| Error::new(ErrorKind::Unsupported))
-    }
-
-    async fn keys_of(&self, principal: &str) -> Result<Vec<StoreKey>> {
-        let index = self.index()?;
-        let mut keys = Vec::new();
-        for tag in self.keys.principal_tags(principal) {
-            let listed = index.entries(&PrincipalTag::from_bytes(tag)).await?.entries;
-            keys.extend(listed.iter().map(|entry| entry.key));
+    async fn end_of(&self, key: StoreKey, principal: &str, unknown: Unknown) -> Result<bool> {
+        match (self.sight(&key, principal).await?, unknown) {
+            (Sight::Live(..), _) | (Sight::Unknown, Unknown::Ended) => {}
+            (Sight::Gone, _) | (Sight::Unknown, Unknown::Spared) => return Ok(false),
         }
-        keys.sort_unstable();
-        keys.dedup();
-        Ok(keys)
-    }
-
-    /// Reads a session if it is this principal's.
-    async fn read_of(&self, key: &StoreKey, principal: &str) -> Result<Option<(Record, State)>> {
-        let found = self.read(key).await?;
-        Ok(found.filter(|(_, state)| state.login.as_ref().is_some_and(|login| login.principal == principal)))
-    }
-
-    async fn end_of(&self, key: &StoreKey, principal: &str) -> Result<bool> {
-        if self.read_of(key, principal).await?.is_none() {
-            return Ok(false);
-        }
-        let ended = self.store()?.delete(key).await? == Deleted::Deleted;
+        let ended = self.end(&key).await?;
         if ended {
-            self.emit(SessionEventKind::Ended(EndReason::Revoked), key);
+            self.emit(SessionEventKind::Ended(EndReason::Revoked), &key);
         }
         Ok(ended)
     }
 
-    async fn end_all_but(&self, principal: &str, spared: Option<StoreKey>) -> Result<usize> {
-        let mut ended = 0;
-        for key in self.keys_of(principal).await? {
-            if Some(key) != spared && self.end_of(&key, principal).await? {
-                ended += 1;
+    async fn end_all_but(&self, principal: &str, spared: Option<&StoreKey>) -> Result<usize> {
+        let lists = self.lists_of(principal).await?;
+        let keys = ages_but(&lists, spared).into_keys();
+        let ends = keys.map(|key| async move { (key, self.end_of(key, principal, Unknown::Ended).await) });
+        let mut ends = stream::iter(ends).buffer_unordered(AT_ONCE);
+        let (mut looks, mut ended, mut failed) = (0_usize, Vec::new(), None);
+        while let Some(end) = ends.next().await {
+            looks += 1;
+            match end {
+                (key, Ok(true)) => ended.push(key),
+                (_, Ok(false)) => {}
+                // The others are ended all the same.
+                (_, Err(error)) => failed = Some(error),
+            }
+            if looks.is_multiple_of(IN_A_ROW) {
+                yield_now().await;
             }
         }
-        Ok(ended)
+        drop(ends);
+        // A store that sends a create again whose reply was lost may bring a session back: then it must be listed.
+        self.strike(principal, &ended, self.settle_time()).await;
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(ended.len()),
+        }
     }
 
     fn info(&self, key: &StoreKey, record: &Record, state: State) -> SessionInfo {
         let now = self.clock.wall();
         let idle = Duration::from_millis(state.idle);
-        // The record was given its idle time at its last use, unless the absolute deadline is nearer.
+        // The record was given its idle time at its last use, or less where the absolute deadline was nearer: then
+        // this is too early, and the last write tells.
         let unused = idle.saturating_sub(record.ttl);
-        let last_seen = now.saturating_sub(unused).max(Duration::from_millis(state.created_at)).min(now);
+        let told = Duration::from_millis(used_at(&state).max(state.created_at));
+        let last_seen = now.saturating_sub(unused).max(told).min(now);
         SessionInfo {
             handle: key.public_handle(),
             created_at: UNIX_EPOCH + Duration::from_millis(state.created_at),

@@ -31,7 +31,9 @@ impl Session {
         let secret = Arc::new(Secret::random()?);
         let mut live = self.0.live();
         check_rotatable(&live)?;
+        let is_remembered = live.changes.iter().any(Change::is_remembering);
         live.note(Change::Authenticate(Box::new(Authentication {
+            is_remembered,
             at: manager.now(),
             idle: millis(manager.expiry.idle()),
             absolute: millis(manager.expiry.absolute()),
@@ -79,7 +81,7 @@ impl Session {
 
     /// Gives this one session other limits than the manager's, counted from its start or login.
     ///
-    /// The next login begins with the manager's again; the touch interval is always the manager's. Limits that
+    /// The next login begins with the manager's again, or with what [`remember`](Self::remember) gave; the touch interval is always the manager's. Limits that
     /// are over already are refused by the commit, `409 session ended`; to end a session, use `logout`.
     ///
     /// # Errors
@@ -95,12 +97,14 @@ impl Session {
 
     /// Keeps this one session for `duration` from now, used or not, in a cookie that outlives the browser.
     ///
-    /// It sticks across requests, rotation and further logins of the same principal.
+    /// It sticks across requests, rotation and further logins of the same principal. A visitor's does not outlast the login,
+    /// unless both are said in one request: call it beside `authenticate`. Browsers keep no cookie for longer than
+    /// 400 days.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Misconfigured`] for less than a second or more than 3650 days, and the errors of any
-    /// write.
+    /// [`ErrorKind::Misconfigured`] for less than a second or more than 3650 days, [`ErrorKind::Detached`] on a
+    /// detached session, whose client would not learn it, and the errors of any write.
     pub fn remember(&self, duration: Duration) -> Result<()> {
         Expiry::new(duration, duration).check()?;
         if duration < Duration::from_secs(1) {
@@ -108,7 +112,7 @@ impl Session {
         }
         let at = self.0.manager.now();
         let mut live = self.0.live();
-        live.check_open()?;
+        check_rotatable(&live)?;
         live.note(Change::Remember { at, lifetime: millis(duration) });
         Ok(())
     }

@@ -177,9 +177,8 @@ async fn lost_create_is_tried_again() {
     let visit = world.visit(&browser);
     let session = visit.session().await.unwrap();
     session.set("a", &1).unwrap();
-    for _ in 0..3 {
-        world.store.fail_next(Verb::Create, LOST);
-    }
+    world.store.fail_next(Verb::Create, LOST);
+    world.store.fail_next(Verb::Load, Failure::Before(StoreErrorKind::Unavailable));
     let error = session.save().await.unwrap_err();
     assert!(error.is_transient());
     let response = browser.take(&visit.commit().await);

@@ -1,7 +1,7 @@
 //! Instances of one application over one store, with key rings and policies of their own.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ use crate::world::World;
 pub(crate) enum Step {
     Pass,
     Before(StoreErrorKind),
+    /// Never ends, and has no effect.
+    Hang,
 }
 
 /// A model store with an index, a plan for replaces, and waits.
@@ -27,9 +29,35 @@ pub(crate) enum Step {
 pub(crate) struct Shop {
     inner: Arc<ModelStore>,
     replaces: Mutex<VecDeque<Step>>,
-    index: Mutex<BTreeMap<PrincipalTag, BTreeSet<StoreKey>>>,
+    clock: Clock,
+    index: Mutex<BTreeMap<PrincipalTag, List>>,
     entered: AtomicUsize,
+    hangs: AtomicBool,
     indexed: bool,
+}
+
+/// A principal's list: keys, with when they were last entered and when they go.
+#[derive(Debug, Default)]
+struct List {
+    version: u64,
+    entries: BTreeMap<StoreKey, (Duration, Duration)>,
+}
+
+impl List {
+    fn enter(&mut self, key: StoreKey, now: Duration, ttl: Duration) {
+        let stay = self.entries.entry(key).or_default();
+        *stay = (now, stay.1.max(now + ttl));
+    }
+}
+
+impl Shop {
+    fn with<T>(&self, tag: &PrincipalTag, work: impl FnOnce(&mut List, Duration) -> T) -> T {
+        let now = self.clock.monotonic();
+        let mut index = self.index.lock().unwrap();
+        let list = index.entry(*tag).or_default();
+        list.entries.retain(|_, (_, until)| *until > now);
+        work(list, now)
+    }
 }
 
 async fn wait() {
@@ -49,11 +77,22 @@ impl Store for Shop {
         let step = self.replaces.lock().unwrap().pop_front().unwrap_or(Step::Pass);
         match step {
             Step::Pass => {
+                let before = self.inner.load(key, Freshness::Latest).await?.and_then(|old| old.principal);
                 let answer = self.inner.replace(key, e, record).await;
+                if let (Ok(Replaced::Replaced), Some(tag), true) =
+                    (&answer, before, before != record.principal)
+                {
+                    // As a store does that finds records by their principal.
+                    self.with(&tag, |list, _| list.entries.remove(key));
+                }
                 wait().await;
                 answer
             }
             Step::Before(kind) => Err(StoreError::new(kind, "shop")),
+            Step::Hang => {
+                self.hangs.store(true, Ordering::SeqCst);
+                std::future::pending().await
+            }
         }
     }
     async fn touch(&self, key: &StoreKey, e: Version, ttl: Duration) -> Result<Touched, StoreError> {
@@ -69,31 +108,44 @@ impl Store for Shop {
 
 #[async_trait]
 impl PrincipalIndex for Shop {
-    async fn enter(&self, tag: &PrincipalTag, key: &StoreKey, _: Duration) -> Result<(), StoreError> {
+    async fn enter(&self, tag: &PrincipalTag, key: &StoreKey, ttl: Duration) -> Result<(), StoreError> {
         self.entered.fetch_add(1, Ordering::SeqCst);
-        self.index.lock().unwrap().entry(*tag).or_default().insert(*key);
+        self.with(tag, |list, now| list.enter(*key, now, ttl));
         Ok(())
     }
     async fn entries(&self, tag: &PrincipalTag) -> Result<Entries, StoreError> {
-        let index = self.index.lock().unwrap();
-        let listed = index.get(tag).into_iter().flatten().map(|key| Entry::new(*key, Duration::MAX));
-        Ok(Entries::new(listed.collect(), IndexVersion::new(0)))
+        wait().await;
+        Ok(self.with(tag, |list, now| {
+            let listed = list.entries.iter().map(|(key, (since, _))| Entry::new(*key, now - *since));
+            Entries::new(listed.collect(), IndexVersion::new(list.version))
+        }))
     }
     async fn admit(
         &self,
-        _: &PrincipalTag,
-        _: IndexVersion,
-        _: &StoreKey,
-        _: Duration,
-        _: &[StoreKey],
+        tag: &PrincipalTag,
+        expected: IndexVersion,
+        key: &StoreKey,
+        ttl: Duration,
+        evict: &[StoreKey],
     ) -> Result<Admitted, StoreError> {
-        Ok(Admitted::Conflict)
-    }
-    async fn remove(&self, tag: &PrincipalTag, gone: &[StoreKey], _: Duration) -> Result<(), StoreError> {
         wait().await;
-        if let Some(keys) = self.index.lock().unwrap().get_mut(tag) {
-            keys.retain(|key| !gone.contains(key));
-        }
+        let answer = self.with(tag, |list, now| {
+            if list.version != expected.get() {
+                return Admitted::Conflict;
+            }
+            list.version += 1;
+            list.entries.retain(|key, _| !evict.contains(key));
+            list.enter(*key, now, ttl);
+            Admitted::Admitted
+        });
+        wait().await;
+        Ok(answer)
+    }
+    async fn remove(&self, tag: &PrincipalTag, gone: &[StoreKey], age: Duration) -> Result<(), StoreError> {
+        wait().await;
+        self.with(tag, |list, now| {
+            list.entries.retain(|key, (since, _)| !gone.contains(key) || now - *since < age);
+        });
         Ok(())
     }
 }
@@ -111,8 +163,10 @@ impl Fleet {
         let shop = Arc::new(Shop {
             inner: Arc::clone(&model),
             replaces: Mutex::default(),
+            clock: clock.clone(),
             index: Mutex::default(),
             entered: AtomicUsize::new(0),
+            hangs: AtomicBool::new(false),
             indexed,
         });
         Self { clock, model, shop }
@@ -133,9 +187,23 @@ impl Fleet {
     }
     /// How often a key was entered into the index, and how many there are.
     pub(crate) fn entries(&self) -> (usize, usize) {
-        let listed = self.shop.index.lock().unwrap().values().map(BTreeSet::len).sum();
+        let listed = self.shop.index.lock().unwrap().values().map(|list| list.entries.len()).sum();
         (self.shop.entered.load(Ordering::SeqCst), listed)
     }
+    /// Drops the work when it has come to its next replace, as the death of its process would.
+    pub(crate) async fn dropped_at_the_replace<T>(&self, work: impl Future<Output = T>) -> bool {
+        self.plan(&[Step::Hang]);
+        let hangs = async {
+            while !self.shop.hangs.swap(false, Ordering::SeqCst) {
+                wait().await;
+            }
+        };
+        tokio::select! {
+            _ = work => false,
+            () = hangs => true,
+        }
+    }
+
     pub(crate) fn plan(&self, steps: &[Step]) {
         *self.shop.replaces.lock().unwrap() = steps.iter().copied().collect();
     }

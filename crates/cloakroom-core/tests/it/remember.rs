@@ -140,6 +140,9 @@ async fn visitor_without_values_is_not_remembered_and_gets_no_cookie() {
         sent(&world, &mut browser, |s| s.remember(MONTH).and_then(|()| s.set("a", &1))).await,
         Some(MONTH.as_secs())
     );
+    // Nobody knows who asked for it: the session may have been planted.
+    assert_eq!(sent(&world, &mut browser, |s| s.authenticate("ada")).await, None, "a login forgets it");
+    assert_eq!(world.model.dump()[0].1.ttl, Duration::from_secs(1800));
 }
 
 #[tokio::test]
