@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cloakroom_core::{Created, Freshness, Record, Store as _, StoreErrorKind, StoreKey};
+use cloakroom_core::{
+    Created, Freshness, PrincipalIndex as _, PrincipalTag, Record, Store as _, StoreErrorKind, StoreKey,
+};
 use cloakroom_sqlx::{Dialect, SqlStore};
 use cloakroom_testkit::{Dice, Network, Proxy, dropped_after};
 use tokio::task::JoinHandle;
@@ -61,28 +63,63 @@ impl Counts {
 async fn sessions<D: Dialect>(store: &SqlStore<D>) -> Arc<Vec<StoreKey>> {
     let keys: Vec<StoreKey> = (0..SESSIONS).map(|_| sample::key()).collect();
     for (key, number) in keys.iter().zip(0..) {
-        let record = Record::new(payload(number), sample::version(), MINUTE);
+        let record =
+            Record::new(payload(number), sample::version(), MINUTE).with_principal(Some(tag(number)));
         assert_eq!(store.create(key, &record).await.expect("an answer"), Created::Created);
     }
     Arc::new(keys)
+}
+
+/// Each session has a principal of its own.
+fn tag(number: u64) -> PrincipalTag {
+    let mut bytes = [7; 32];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    PrincipalTag::from_bytes(bytes)
 }
 
 fn payload(number: u64) -> Vec<u8> {
     format!("of {number};").repeat(1 << (number % 12)).into_bytes()
 }
 
-/// Looks, and now and then writes the same again under a new version.
+/// What is done at a visit besides a look.
+#[derive(Clone, Copy)]
+enum Also {
+    Nothing,
+    /// The same is written again under a new version.
+    Write,
+    /// The principal's sessions are listed.
+    List,
+}
+
+impl Also {
+    fn roll(dice: &mut Dice) -> Self {
+        match dice.roll(4) {
+            0 => Self::Write,
+            1 => Self::List,
+            _ => Self::Nothing,
+        }
+    }
+}
+
 async fn visit<D: Dialect>(
     store: &SqlStore<D>,
     key: &StoreKey,
     number: u64,
-    write: bool,
+    also: Also,
 ) -> Result<(), StoreErrorKind> {
     let found = store.load(key, Freshness::Latest).await.map_err(|error| error.kind())?.expect("a record");
     assert!(found.payload == payload(number), "somebody else's record");
-    if write {
-        let next = Record::new(found.payload, sample::version(), MINUTE);
-        let _ = store.replace(key, found.version, &next).await.map_err(|error| error.kind())?;
+    match also {
+        Also::Nothing => {}
+        Also::Write => {
+            let next = Record::new(found.payload, sample::version(), MINUTE).with_principal(found.principal);
+            let _ = store.replace(key, found.version, &next).await.map_err(|error| error.kind())?;
+        }
+        Also::List => {
+            let listed = store.entries(&tag(number)).await.map_err(|error| error.kind())?.entries;
+            let listed: Vec<_> = listed.iter().map(|entry| entry.key).collect();
+            assert_eq!(listed, [*key], "somebody else's list");
+        }
     }
     Ok(())
 }
@@ -101,8 +138,8 @@ async fn storm<D: Dialect>(store: SqlStore<D>) {
                     assert!(start.elapsed() < limit, "{counts:?}");
                     let number = dice.roll(SESSIONS);
                     let key = &keys[usize::try_from(number).expect("a small number")];
-                    let (polls, write) = (dice.roll(4), dice.roll(3) == 0);
-                    let visit = visit(&store, key, number, write);
+                    let (polls, also) = (dice.roll(4), Also::roll(&mut dice));
+                    let visit = visit(&store, key, number, also);
                     match dropped_after(polls, visit).await {
                         Some(Ok(())) => counts.finished(),
                         // Those who gave up still queue for a connection, and may keep others from it.
@@ -123,7 +160,7 @@ async fn storm<D: Dialect>(store: SqlStore<D>) {
     tokio::time::timeout(Duration::from_secs(10), async {
         for (key, number) in keys.iter().zip(0..) {
             // The first of them may still find the queue of those who gave up.
-            while let Err(kind) = visit(&store, key, number, true).await {
+            while let Err(kind) = visit(&store, key, number, Also::Write).await {
                 assert!(matches!(kind, StoreErrorKind::Unavailable | StoreErrorKind::Timeout), "{kind:?}");
             }
         }
@@ -165,7 +202,7 @@ impl Visitors {
                 while !ended.load(Ordering::Relaxed) {
                     let number = dice.roll(SESSIONS);
                     let key = &keys[usize::try_from(number).expect("a small number")];
-                    match visit(&store, key, number, dice.roll(3) == 0).await {
+                    match visit(&store, key, number, Also::roll(&mut dice)).await {
                         Ok(()) => counts.finished(),
                         Err(StoreErrorKind::Timeout) => counts.broken_off(),
                         Err(StoreErrorKind::Unavailable | StoreErrorKind::Ambiguous) => {}

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cloakroom_core::{Created, Deleted, Freshness, Record, Replaced, Store as _, StoreErrorKind, StoreKey};
+use cloakroom_core::{
+    Created, Deleted, Freshness, IndexVersion, PrincipalIndex as _, PrincipalTag, Record, Replaced,
+    Store as _, StoreErrorKind, StoreKey,
+};
 use cloakroom_sqlx::{Dialect, SqlStore};
 use cloakroom_testkit::Lateness;
 
@@ -91,10 +94,13 @@ async fn frozen_server_costs_the_deadline_and_no_more<M: Machine>() {
             let (store, next, lateness) = (store.clone(), sample::record(), Arc::clone(&lateness));
             tokio::spawn(async move {
                 let start = Instant::now();
-                let error = if number % 2 == 0 {
-                    store.load(&key, Freshness::Latest).await.expect_err("a frozen server")
-                } else {
-                    store.replace(&key, record.version, &next).await.expect_err("a frozen server")
+                let (tag, none) = (PrincipalTag::from_bytes([7; 32]), IndexVersion::new(0));
+                let error = match number % 5 {
+                    0 => store.load(&key, Freshness::Latest).await.expect_err("a frozen server"),
+                    1 => store.replace(&key, record.version, &next).await.expect_err("a frozen server"),
+                    2 => store.entries(&tag).await.expect_err("a frozen server"),
+                    3 => store.admit(&tag, none, &key, MINUTE, &[]).await.expect_err("a frozen server"),
+                    _ => store.remove(&tag, &[key], Duration::ZERO).await.expect_err("a frozen server"),
                 };
                 ended_within(timeout + Duration::from_millis(300), start, &lateness);
                 error.kind()
