@@ -93,7 +93,8 @@ impl SessionManager {
 
     /// Ends one session of a principal; `false` if the principal has no such session.
     ///
-    /// Its next request finds nothing, and a request under way cannot store anything any more, nor bring it back.
+    /// Its next request finds nothing, and a request under way cannot store anything any more, nor bring it back. A session
+    /// that passes to another principal at this very moment, by a login in the same browser, may be ended with it.
     ///
     /// # Errors
     ///

@@ -20,6 +20,10 @@ impl Session {
     ///
     /// A new absolute deadline begins. Another principal than the bound one clears all values first.
     ///
+    /// With a [limit](crate::SessionLimit), the commit admits the login, or refuses it with
+    /// [`ErrorKind::LimitReached`]. A handler that wants to show that calls [`save`](Self::save) right after this: a refused
+    /// login leaves the session as it was, and forgets what else was changed since it was stored.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::TooLarge`] for a principal or labels beyond their limits, [`ErrorKind::Detached`] on a
