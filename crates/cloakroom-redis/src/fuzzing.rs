@@ -3,7 +3,7 @@
 use redis::{FromRedisValue as _, Value};
 
 use crate::place::Place;
-use crate::{cluster, eviction, sentinel, stored};
+use crate::{cluster, eviction, list, sentinel, stored};
 
 /// Takes the bytes for a reply to everything that is asked of a server, of a node of a cluster and of a sentinel.
 ///
@@ -16,12 +16,36 @@ pub fn reply(bytes: &[u8]) {
     cluster::fuzzing::read(&reply, &place);
     sentinel::fuzzing::read(&reply, &place);
     eviction::warn(reply.clone());
+    index(&reply);
     if let Ok(value) = Vec::<u8>::from_redis_value(reply) {
         let left = i64::try_from(value.len()).unwrap_or_default();
         if let Some(record) = stored::record(value.clone(), left - 4) {
             assert!(stored::value(&record) == value, "another record than the value says");
         }
     }
+}
+
+/// The same for what is asked of an index: the time, and the members of a list.
+fn index(reply: &Value) {
+    const NOW: u64 = 1 << 51;
+    let Value::Array(parts) = reply else { return };
+    let now = list::time(parts).unwrap_or(NOW);
+    let Some(found) = list::read(now, parts.clone()) else { return };
+    assert!(found.entries.len() <= parts.len() / 2, "more entries than members");
+    let mut keys: Vec<_> = found.entries.iter().map(|entry| entry.key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    assert!(keys.len() == found.entries.len() || has_doubles(parts), "a key is listed twice");
+}
+
+/// Whether a member stands there twice, as no sorted set has it.
+fn has_doubles(members: &[Value]) -> bool {
+    let name = |pair: &Value| match pair {
+        Value::Array(pair) => pair.first().cloned(),
+        _ => None,
+    };
+    let names: Vec<_> = members.iter().map(name).collect();
+    names.iter().enumerate().any(|(at, name)| names.iter().skip(at + 1).any(|other| other == name))
 }
 
 /// A place that a server named: another one, or the one that was asked, and never port 0.

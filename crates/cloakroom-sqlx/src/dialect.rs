@@ -23,7 +23,9 @@ use crate::error::Meaning;
 use crate::table::TableName;
 use crate::target::{Address, Form};
 
-pub use listing::{Listing, listing};
+pub use listing::Listing;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub use listing::listing;
 
 /// A database that sessions can be kept in: `sqlx::Postgres`, `sqlx::MySql` or `sqlx::Sqlite`, by the features of
 /// this crate. Nobody else can implement it.

@@ -10,6 +10,9 @@ mod connect;
 mod dialect;
 mod errand;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod link;
 #[cfg(feature = "mysql")]
