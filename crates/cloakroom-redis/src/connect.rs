@@ -76,7 +76,7 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// Sets how many replicas must have a `create`, `replace` or `delete` before it counts: 0 to 255; by
+    /// Sets how many replicas must have a write other than a `touch` before it counts: 0 to 255; by
     /// default 0. What that costs and what it proves stands in the documentation of the crate.
     pub const fn with_wait(mut self, replicas: u8) -> Self {
         self.wait = Some(replicas);

@@ -28,7 +28,8 @@ use crate::stored;
 /// within its deadline, all tries together. A clone is the same store.
 ///
 /// Each record is one string under `{prefix}:{public handle}`: the version in 8 bytes, big-endian, then the
-/// payload. It always has a time to live, of at most ten years.
+/// payload. It always has a time to live, of at most ten years. The sessions of a principal are listed in a sorted set
+/// of their own, under `{prefix}:of:{tag}`.
 ///
 /// # Lost replies
 ///
@@ -78,7 +79,7 @@ impl RedisStore {
     /// | `prefix` | what the keys begin with: 1 to 40 of `A-Z a-z 0-9 _ . -` | `cloakroom` |
     /// | `timeout` | the deadline of a verb, `10ms` to `60s` | `2s` |
     /// | `connect_timeout` | the deadline of a connection, `10ms` to `60s` | `1s` |
-    /// | `wait` | how many replicas must have a `create`, `replace` or `delete`, 0 to 255 | `0` |
+    /// | `wait` | how many replicas must have a write other than a `touch`, 0 to 255 | `0` |
     /// | `wait_timeout` | how long they are waited for, `10ms` to `60s`, less than `timeout` | `500ms` |
     /// | `sentinel_user`, `sentinel_pass` | `redis+sentinel` only: how the sentinels are greeted | |
     /// | `ca` | `rediss` only: the file of the authorities to trust instead of the system's | |

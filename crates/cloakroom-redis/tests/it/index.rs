@@ -126,22 +126,44 @@ async fn every_index_lives_as_long_as_its_last_entry() {
     assert_eq!(number(&mut look, &["DBSIZE"]).await, 0);
 }
 
-/// With nobody to look, and no process but the server's.
 #[tokio::test]
 #[ignore = "needs redis: run `cargo xtask test`"]
 async fn nothing_is_left_two_seconds_after_the_last_deadline() {
-    const PRINCIPALS: u64 = 1_000;
+    short_sessions(3_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures how soon a hundred thousand short sessions are gone"]
+async fn measure_short_sessions() {
+    short_sessions(100_000).await;
+}
+
+/// With nobody to look, and no process but the server's.
+async fn short_sessions(count: usize) {
+    const TASKS: usize = 50;
     let (_server, store, mut look) = open().await;
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut last = Instant::now();
+                for round in 0..count / TASKS / 3 {
+                    let (tag, ttl) = (tag(), Duration::from_millis(300 + (task + round) as u64 % 7 * 100));
+                    for key in keys(3) {
+                        store.enter(&tag, &key, ttl).await.expect("an answer");
+                        let mut record = sample::record();
+                        record.ttl = ttl;
+                        assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+                    }
+                    last = last.max(Instant::now() + ttl);
+                }
+                last
+            })
+        })
+        .collect();
     let (mut last, lateness) = (Instant::now(), Lateness::watch());
-    for number in 0..PRINCIPALS {
-        let (tag, ttl) = (tag(), Duration::from_millis(300 + number % 7 * 100));
-        for key in keys(3) {
-            store.enter(&tag, &key, ttl).await.expect("an answer");
-            let mut record = sample::record();
-            record.ttl = ttl;
-            assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
-        }
-        last = last.max(Instant::now() + ttl);
+    for task in tasks {
+        last = last.max(task.await.expect("no panic"));
     }
     drop(store);
     tokio::time::sleep_until(last.into()).await;

@@ -72,7 +72,7 @@ async fn admit_between_two_tries_of_another_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn no_keys_are_removed_without_a_word() {
+async fn long_removals_go_in_parts() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
     let fake = Fake::start(move |_| {
