@@ -9,5 +9,6 @@
     reason = "helpers of tests fail as they do, and measurements are printed"
 )]
 
+mod people;
 mod scale;
 mod urls;
