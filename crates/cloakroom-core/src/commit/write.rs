@@ -259,7 +259,9 @@ impl<'s> Write<'s> {
         self.base = latest;
         self.draft = self.base.clone();
         self.replay()?;
-        let nothing_left = self.fresh_secret.is_none() && !differs(&self.draft, &self.base);
+        let begins_grace =
+            secret_upkeep(manager, self.reach, &stored, &self.base) == SecretUpkeep::BeginGrace;
+        let nothing_left = self.fresh_secret.is_none() && !differs(&self.draft, &self.base) && !begins_grace;
         self.target = Some(stored.clone());
         if nothing_left {
             self.settle_without_write(stored);

@@ -388,3 +388,19 @@ async fn thief_who_renews_first_is_found_out_when_the_owner_comes_back() {
         assert_eq!(late.token == thief.token, owner_sees);
     }
 }
+
+/// Otherwise a thief who writes all the time would keep his old secret for as long as he likes.
+#[tokio::test]
+async fn grace_begins_although_another_write_came_between() {
+    let world = renewing();
+    let mut browser = world.logged_in("ada").await;
+    let old = browser.clone();
+    world.clock.advance(PERIOD);
+    world.request(&mut browser, |_| Ok(())).await;
+    let visit = world.visit(&browser);
+    visit.session().await.unwrap();
+    world.request(&mut old.clone(), |s| s.set("a", &1)).await;
+    assert_eq!(told(&visit.commit().await).token, None);
+    world.clock.advance(GRACE);
+    assert_eq!(world.principal(&mut old.clone()).await, None);
+}
