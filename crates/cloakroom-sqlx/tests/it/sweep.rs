@@ -154,7 +154,7 @@ async fn task_removes_what_is_expired_and_ends_with_the_last_clone() {
     let store =
         SqliteStore::connect(&format!("{}?sweep=1s&timeout=20s", scratch.url())).await.expect("a file");
     // More than one batch.
-    expired(&store, 1200).await;
+    expired(&store, 400).await;
     until_empty(&pool).await;
     let clone = store.clone();
     drop(store);
