@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use cloakroom_core::{Created, Freshness, Record, Store as _, StoreKey};
+use cloakroom_core::{Created, Freshness, PrincipalIndex as _, Record, Store as _, StoreKey};
 use cloakroom_redis::RedisStore;
 use cloakroom_testkit::{Dice, dropped_after};
 
-use crate::sample;
 use crate::shared::Way;
+use crate::{index, sample};
 
 const SESSIONS: u64 = 64;
 const TASKS: u64 = 16;
@@ -102,4 +102,63 @@ async fn cancel(store: RedisStore, waits: bool) {
     }
     println!("{whole} finished, {unsent} dropped before they were sent, {dropped} later");
     assert!(whole > 1000 && unsent > 1000 && dropped > 1000, "{whole}, {unsent}, {dropped}");
+}
+
+/// Of each principal there is one session; nobody is ever given the list of another, nor an answer about it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs redis: run `cargo xtask test`"]
+async fn cancelled_verbs_never_cross_lists() {
+    cancel_lists(Way::Unix.store().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs cluster: run `cargo xtask test`"]
+async fn cancelled_verbs_never_cross_lists_in_a_cluster() {
+    cancel_lists(Way::Cluster.store().await).await;
+}
+
+async fn cancel_lists(store: RedisStore) {
+    let people: Vec<_> = (0..SESSIONS).map(|_| (index::tag(), sample::key())).collect();
+    for (tag, key) in &people {
+        store.enter(tag, key, sample::MINUTE).await.expect("an answer");
+    }
+    let tasks: Vec<_> = (1..=TASKS)
+        .map(|seed| {
+            let (store, people) = (store.clone(), people.clone());
+            tokio::spawn(async move {
+                let mut dice = Dice::new(seed);
+                let (mut whole, mut dropped) = (0_u64, 0_u64);
+                for _ in 0..requests() / TASKS / 4 {
+                    let (tag, key) = people[usize::try_from(dice.roll(SESSIONS)).expect("a small number")];
+                    let polls = dice.roll(5);
+                    let verb = async {
+                        let list = store.entries(&tag).await.expect("an answer");
+                        assert!(list.entries.len() == 1 && list.entries[0].key == key, "{list:?}");
+                        match dice.roll(4) {
+                            0 => store.enter(&tag, &key, sample::MINUTE).await.expect("an answer"),
+                            1 => {
+                                let admit = store.admit(&tag, list.version, &key, sample::MINUTE, &[]);
+                                let _ = admit.await.expect("an answer");
+                            }
+                            2 => store.remove(&tag, &[key], sample::MINUTE).await.expect("an answer"),
+                            _ => {}
+                        }
+                    };
+                    match dropped_after(polls, verb).await {
+                        Some(()) => whole += 1,
+                        None => dropped += 1,
+                    }
+                }
+                (whole, dropped)
+            })
+        })
+        .collect();
+    let (mut whole, mut dropped) = (0, 0);
+    for task in tasks {
+        let counted = task.await.expect("nobody got somebody else's list");
+        whole += counted.0;
+        dropped += counted.1;
+    }
+    println!("{whole} finished, {dropped} dropped");
+    assert!(whole > 300 && dropped > 300, "{whole}, {dropped}");
 }
