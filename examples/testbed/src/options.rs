@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use cloakroom::SessionLimit;
+
 use crate::duration;
 
 /// What `--help` shows.
@@ -22,7 +24,8 @@ Serves every session route. Standard output has one line, `listening on http://A
   --insecure-cookie        drops Secure and the __Host- prefix, for plain-HTTP clients that insist
   --header NAME            carries the token in this header instead of a cookie
   --rotation-grace D       renews secrets every 15m, the old one being good for this long
-  --max-sessions N         not supported by this release
+  --max-sessions N         a login beyond N sessions of one person ends the one whose login is the longest ago;
+                           1 to 1000, default: as many as there are logins; needs a store that lists sessions
 
 D is a duration: 250ms, 30s, 30m, 12h.";
 
@@ -45,6 +48,7 @@ pub(crate) struct Options {
     pub(crate) secret: Option<String>,
     pub(crate) transport: Transport,
     pub(crate) rotation_grace: Option<Duration>,
+    pub(crate) limit: SessionLimit,
 }
 
 /// Which framework serves.
@@ -159,9 +163,6 @@ impl Given {
         let listen = listen
             .parse()
             .map_err(|_| format!("--listen: `{listen}` is no address with a port, such as 127.0.0.1:8080"))?;
-        if self.take("--max-sessions").is_some() {
-            return Err("--max-sessions is not supported by this release; leave it out".to_owned());
-        }
         Ok(Options {
             adapter,
             store,
@@ -171,8 +172,17 @@ impl Given {
             touch_interval: self.duration("--touch-interval")?,
             secret: self.take("--secret"),
             rotation_grace: self.duration("--rotation-grace")?,
+            limit: self.limit()?,
             transport: self.transport()?,
         })
+    }
+
+    fn limit(&mut self) -> Result<SessionLimit, String> {
+        let Some(text) = self.take("--max-sessions") else { return Ok(SessionLimit::Unlimited) };
+        let number = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+        number
+            .map(SessionLimit::EvictOldest)
+            .ok_or_else(|| format!("--max-sessions: `{text}` is no number of sessions; write it like 5"))
     }
 
     fn transport(&mut self) -> Result<Transport, String> {

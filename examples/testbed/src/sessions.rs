@@ -24,7 +24,8 @@ pub(crate) async fn build(options: Options) -> Result<SessionManager, String> {
         expiry = expiry.with_touch_interval(interval);
     }
     let backend = cloakroom::connect(&options.store).await.map_err(|error| format!("--store: {error}"))?;
-    let mut builder = SessionManager::builder(backend, keys).with_expiry(expiry);
+    let mut builder =
+        SessionManager::builder(backend, keys).with_expiry(expiry).with_session_limit(options.limit);
     builder = match options.transport {
         Transport::Header(name) => builder.with_header(name),
         Transport::Cookie { name, guard } => {

@@ -6,7 +6,7 @@ use crate::program::{self, ADAPTERS, Testbed};
 use cloakroom_conformance::stories::{Client, Settings, tell};
 
 /// Arguments after `--adapter axum --store memory:`, and words of the sentence that refuses them.
-const REFUSED: [(&[&str], &str); 29] = [
+const REFUSED: [(&[&str], &str); 35] = [
     (&["--idle", "0ms"], "less than a millisecond"),
     (&["--idle", "13h"], "longer than its absolute time"),
     (&["--absolute", "99999h"], "longer than 3650 days"),
@@ -29,7 +29,13 @@ const REFUSED: [(&[&str], &str); 29] = [
     (&["--header", "authorization"], "has a meaning of its own"),
     (&["--header", "x-session", "--cookie-name", "id"], "takes the place of the cookie"),
     (&["--header", "x-session", "--insecure-cookie"], "takes the place of the cookie"),
-    (&["--max-sessions", "3"], "--max-sessions is not supported by this release"),
+    (&["--max-sessions", "0"], "not between 1 and 1000"),
+    (&["--max-sessions", "1001"], "not between 1 and 1000"),
+    (&["--max-sessions", "99999999999999999999"], "--max-sessions: `99999999999999999999` is no number"),
+    (&["--max-sessions", "many"], "--max-sessions: `many` is no number of sessions"),
+    (&["--max-sessions", "-1"], "--max-sessions: `-1` is no number of sessions"),
+    (&["--max-sessions", "+5"], "--max-sessions: `+5` is no number of sessions"),
+    (&["--max-sessions", ""], "--max-sessions: `` is no number of sessions"),
     (&["--listen", "nowhere"], "no address with a port"),
     (&["--listen", "127.0.0.1"], "no address with a port"),
     (&["--idle", "1m", "--idle", "2m"], "--idle is given twice"),
@@ -78,6 +84,8 @@ fn bad_configurations_are_refused_in_a_sentence() {
         for store in STORES {
             refused(&["--adapter", "actix", "--store", store], "--store:").await;
         }
+        let limited = ["--adapter", "axum", "--store", "cookie:", "--max-sessions", "3"];
+        refused(&limited, "cannot find the sessions of a principal").await;
     });
 }
 

@@ -1,75 +1,87 @@
-//! What somebody learns who steals all that Redis keeps, and what it is good for.
+//! What somebody learns who steals all that a store keeps, and what it is good for.
+
+mod databases;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cloakroom::{Created, PrincipalTag, Record, RedisStore, Store, StoreKey, Version};
 use cloakroom_conformance::stories::{Client, Instance as _, Line, Request, Settings, tell};
 use xtask::server::RedisServer;
 
+use self::secrets::{KEY, MESSAGE, PRINCIPAL, Secrets, TOKEN_BYTES, VALUE, digests};
 use crate::program::{ADAPTERS, Testbed};
 use crate::raw_redis::RawRedis;
-
-/// How many bytes a token has, and where its handle and its secret are.
-const TOKEN_BYTES: usize = 53;
-const HANDLE: std::ops::Range<usize> = 5..21;
-const SECRET: std::ops::Range<usize> = 21..37;
-
-/// Texts that stand nowhere else.
-const PRINCIPAL: &str = "canary-principal-4711";
-const KEY: &str = "canary-key-4711";
-const VALUE: &str = "canary-value-4711";
-const MESSAGE: &str = "canary-message-4711";
 
 /// How many requests are under way on one connection.
 const PIPELINE: usize = 64;
 
-/// Everything that is kept.
+/// Everything that is kept in Redis.
 struct Dump {
     records: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The members of each index, by its key.
+    lists: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
     /// Keys, values, and the bytes of all files.
     all: Vec<u8>,
 }
 
-#[test]
-#[ignore = "needs redis: run `cargo xtask test`"]
-fn dump_shows_nothing_and_logs_nobody_in() {
-    for adapter in ADAPTERS {
-        tell(steal(adapter));
+/// Visitors who logged in, and the tokens that they and others were given on the way.
+struct Crowd {
+    visitors: Vec<Client>,
+    tokens: Vec<String>,
+}
+
+impl Crowd {
+    /// Six log in as one principal, and two of them log out again.
+    async fn at(testbed: &Testbed) -> Self {
+        let (mut visitors, mut tokens) = (Vec::new(), Vec::new());
+        for number in 0..6 {
+            let visitor = Client::of(testbed);
+            visitor.put(&format!("/value/{KEY}"), format!("\"{VALUE}\"")).await.is(204);
+            tokens.extend(visitor.token());
+            visitor.post(&format!("/login/{PRINCIPAL}")).await.is(204);
+            visitor.put("/flash", format!("\"{MESSAGE}\"")).await.is(204);
+            tokens.extend(visitor.token());
+            if number % 3 == 2 {
+                visitor.post("/logout").await.is(204);
+            } else {
+                visitors.push(visitor);
+            }
+        }
+        let listed = visitors[0].get("/sessions").await.is(200).json();
+        assert_eq!(listed.as_array().map(Vec::len), Some(visitors.len()), "the index finds all of them");
+        Self { visitors, tokens }
     }
 }
 
-async fn steal(adapter: &str) {
-    let server = RedisServer::start().expect("a server");
-    let testbed = Testbed::start(adapter, &server.url(), &Settings::new()).await;
-    let mut tokens = Vec::new();
-    let mut visitors = Vec::new();
-    for number in 0..6 {
-        let visitor = Client::of(&testbed);
-        visitor.put(&format!("/value/{KEY}"), format!("\"{VALUE}\"")).await.is(204);
-        tokens.extend(visitor.token());
-        visitor.post(&format!("/login/{PRINCIPAL}")).await.is(204);
-        visitor.put("/flash", format!("\"{MESSAGE}\"")).await.is(204);
-        tokens.extend(visitor.token());
-        if number % 3 == 2 {
-            visitor.post("/logout").await.is(204);
-        } else {
-            visitors.push(visitor);
-        }
+/// How a testbed admits logins: as they come, or one after the other under a limit, which the store keeps otherwise.
+const ADMISSIONS: [&[&str]; 2] = [&[], &["--max-sessions", "5"]];
+
+#[test]
+#[ignore = "needs redis: run `cargo xtask test`"]
+fn dump_shows_nothing_and_logs_nobody_in() {
+    for (adapter, arguments) in ADAPTERS.into_iter().zip(ADMISSIONS) {
+        tell(steal(adapter, arguments));
     }
+}
+
+async fn steal(adapter: &str, arguments: &[&str]) {
+    let server = RedisServer::start().expect("a server");
+    let testbed = Testbed::start_with(adapter, &server.url(), &Settings::new(), arguments).await;
+    let Crowd { visitors, tokens } = Crowd::at(&testbed).await;
     let dump = stolen(&server);
     assert_eq!(dump.records.len(), visitors.len(), "one record a session");
-    let secrets = secrets(&tokens);
-    for (what, needle) in &secrets {
-        assert!(!contains(&dump.all, needle), "{adapter}: the dump shows {what}");
-    }
-    // The same search finds each of them in a dump that does show it.
-    for (what, needle) in &secrets {
-        let planted = [&dump.all[..dump.all.len() / 2], needle, &dump.all[dump.all.len() / 2..]].concat();
-        assert!(contains(&planted, needle), "{what} is not found where it is");
-    }
+    assert_eq!(dump.lists.len(), 1, "one list a principal");
+    let members: usize = dump.lists.values().map(Vec::len).sum();
+    assert!(members >= visitors.len(), "{members} members are on it");
+    let secrets = Secrets::of(&tokens);
+    assert_eq!(secrets.shown_by(&dump.all), [""; 0], "{adapter}: the dump shows it");
+    secrets.are_found_in_the_midst_of(&dump.all);
     let guesses = guesses(&dump);
     let mut strangers = 0;
     let mut line = Line::open(testbed.address()).await.expect("a connection");
@@ -93,81 +105,86 @@ async fn steal(adapter: &str) {
         );
     }
     println!(
-        "{adapter}: a dump of {} records and {} bytes shows none of {} byte strings; {strangers} cookies made of it \
+        "{adapter}: a dump of {} records, a list of {members} members and {} bytes shows none of {} byte strings; {strangers} cookies made of it \
          log nobody in",
         dump.records.len(),
         dump.all.len(),
-        secrets.len(),
+        secrets.count(),
     );
+    let store = RedisStore::connect(&server.url()).await.expect("the same server");
+    plant(&store).await;
+    bites(&secrets, &stolen(&server).all);
+}
+
+/// What a store would show whose tags were digests without a key: one entry and one record for each kind of digest.
+async fn plant(store: &impl Store) {
+    for (number, (_, digest)) in (1..).zip(digests()) {
+        let mut bytes = [number; 32];
+        let length = digest.len();
+        bytes[..length].copy_from_slice(&digest);
+        let (tag, key) = (PrincipalTag::from_bytes(bytes), StoreKey::from_bytes([number; 32]));
+        let time = Duration::from_secs(600);
+        let index = store.principals().expect("an index");
+        index.enter(&tag, &key, time).await.expect("it answers");
+        let record = Record::new(PRINCIPAL.as_bytes().to_vec(), Version::random().expect("randomness"), time);
+        let created = store.create(&key, &record.with_principal(Some(tag))).await.expect("it answers");
+        assert_eq!(created, Created::Created);
+    }
+}
+
+/// Wants that a dump shows what was planted.
+fn bites(secrets: &Secrets, dump: &[u8]) {
+    let shown = secrets.shown_by(dump);
+    for what in [PRINCIPAL, "the MD5 of", "the SHA-1 of", "the SHA-256 of"] {
+        assert!(
+            shown.iter().any(|shown| shown.contains(what)),
+            "{what} was planted, and found was {shown:?}"
+        );
+    }
 }
 
 /// Takes everything: through the door, and off the disk.
 fn stolen(server: &RedisServer) -> Dump {
     server.cli(&["SAVE"]).expect("it saves");
     let mut redis = RawRedis::open(server.port());
-    let mut dump = Dump { records: BTreeMap::new(), all: Vec::new() };
+    let mut dump = Dump { records: BTreeMap::new(), lists: BTreeMap::new(), all: Vec::new() };
     for key in redis.keys() {
-        let value = redis.bytes(&[b"GET", &key]);
-        let dumped = redis.bytes(&[b"DUMP", &key]);
-        dump.all.extend([key.as_slice(), &value, &dumped].concat());
-        dump.records.insert(key, value);
+        dump.all.extend([key.as_slice(), &redis.bytes(&[b"DUMP", &key])].concat());
+        if redis.status(&[b"TYPE", &key]) == "zset" {
+            let members = redis.all(&[b"ZRANGE", &key, b"0", b"-1", b"WITHSCORES"]);
+            dump.all.extend(members.concat());
+            dump.lists.insert(key, members);
+        } else {
+            let value = redis.bytes(&[b"GET", &key]);
+            dump.all.extend(&value);
+            dump.records.insert(key, value);
+        }
     }
     let before = dump.all.len();
-    files(server.directory(), &mut dump.all);
+    dump.all.extend(files(server.directory()));
     assert!(dump.all.len() > before, "nothing is on the disk");
     dump
 }
 
-fn files(directory: &Path, all: &mut Vec<u8>) {
+/// All that lies in a directory.
+fn files(directory: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
     for entry in fs::read_dir(directory).expect("a directory") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            files(&path, all);
+            all.extend(files(&path));
         } else if path.is_file() {
             all.extend(fs::read(&path).expect("a file"));
         }
     }
-}
-
-/// What must not be found: texts, and the parts of tokens in each way of writing bytes.
-fn secrets(tokens: &[String]) -> Vec<(String, Vec<u8>)> {
-    let mut secrets = Vec::new();
-    for text in [PRINCIPAL, KEY, VALUE, MESSAGE] {
-        secrets.extend(written(text, text.as_bytes()));
-    }
-    for (number, token) in tokens.iter().enumerate() {
-        let bytes = URL_SAFE_NO_PAD.decode(token).expect("a token is base64url");
-        assert_eq!(bytes.len(), TOKEN_BYTES);
-        secrets.push((format!("token {number}"), token.clone().into_bytes()));
-        secrets.extend(written(&format!("handle {number}"), &bytes[HANDLE]));
-        secrets.extend(written(&format!("secret {number}"), &bytes[SECRET]));
-    }
-    secrets
-}
-
-/// Bytes as they are, in hexadecimal, and in base64 at each of its three alignments.
-fn written(what: &str, bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut ways = vec![
-        (what.to_owned(), bytes.to_vec()),
-        (format!("{what} in hexadecimal"), hex.clone().into_bytes()),
-        (format!("{what} in capital hexadecimal"), hex.to_uppercase().into_bytes()),
-    ];
-    for shift in 0..3 {
-        let shifted = [&[0; 3][..shift], bytes].concat();
-        for encoded in [URL_SAFE_NO_PAD.encode(&shifted), STANDARD_NO_PAD.encode(&shifted)] {
-            // The first and last characters depend on the neighbours, too.
-            let inside = &encoded.as_bytes()[[0, 2, 3][shift]..encoded.len() - 1];
-            ways.push((format!("{what} in base64"), inside.to_vec()));
-        }
-    }
-    ways
+    all
 }
 
 /// Every name, and every part of a name or value that is as long as a token or one of its parts.
 fn guesses(dump: &Dump) -> Vec<String> {
     let mut guesses = Vec::new();
-    for (key, value) in &dump.records {
+    let listed = dump.lists.iter().flat_map(|(key, members)| members.iter().map(move |member| (key, member)));
+    for (key, value) in dump.records.iter().chain(listed) {
         let name = String::from_utf8_lossy(key).into_owned();
         guesses.extend(name.rsplit(':').next().map(str::to_owned));
         guesses.push(name);
@@ -181,8 +198,4 @@ fn guesses(dump: &Dump) -> Vec<String> {
         }
     }
     guesses
-}
-
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
 }

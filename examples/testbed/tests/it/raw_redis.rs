@@ -18,8 +18,19 @@ impl RawRedis {
     /// All keys.
     pub(crate) fn keys(&mut self) -> Vec<Vec<u8>> {
         self.send(&[b"KEYS", b"*"]);
-        let count = self.header(b'*');
-        (0..count).map(|_| self.string()).collect()
+        self.strings()
+    }
+
+    /// The reply to a command that answers with a list of strings.
+    pub(crate) fn all(&mut self, words: &[&[u8]]) -> Vec<Vec<u8>> {
+        self.send(words);
+        self.strings()
+    }
+
+    /// The reply to a command that answers with a word.
+    pub(crate) fn status(&mut self, words: &[&[u8]]) -> String {
+        self.send(words);
+        self.line(b'+')
     }
 
     /// The reply to a command that answers with one string.
@@ -46,10 +57,19 @@ impl RawRedis {
         bytes
     }
 
+    fn strings(&mut self) -> Vec<Vec<u8>> {
+        let count = self.header(b'*');
+        (0..count).map(|_| self.string()).collect()
+    }
+
     fn header(&mut self, kind: u8) -> usize {
+        self.line(kind).parse().expect("a length")
+    }
+
+    fn line(&mut self, kind: u8) -> String {
         let mut line = String::new();
         self.0.read_line(&mut line).expect("a line");
         assert_eq!(line.as_bytes()[0], kind, "{line}");
-        line[1..].trim().parse().expect("a length")
+        line[1..].trim().to_owned()
     }
 }

@@ -96,7 +96,7 @@ impl Drop for OverFile {
 }
 
 /// Where files are made: in memory if there is such a place, because each write is synced, and no story pulls the plug.
-fn files() -> PathBuf {
+pub(crate) fn files() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
     if memory.is_dir() { memory } else { std::env::temp_dir() }
 }
@@ -104,7 +104,8 @@ fn files() -> PathBuf {
 /// Memcached counts whole ticks of a second, and the first may come at once.
 const MEMCACHED_RESOLUTION: Duration = Duration::from_millis(2100);
 
-fn tag() -> u64 {
+/// A number that nobody else has.
+pub(crate) fn tag() -> u64 {
     cloakroom::Version::random().expect("randomness").get()
 }
 
@@ -135,24 +136,26 @@ mod actix_over_memory {
 mod axum_over_sqlite {
     use super::*;
     stories_tests!(OverSqlite("axum"));
-    no_index_stories_tests!(OverSqlite("axum"));
+    index_stories_tests!(OverSqlite("axum"));
 }
 
 mod actix_over_sqlite {
     use super::*;
     stories_tests!(OverSqlite("actix"));
-    no_index_stories_tests!(OverSqlite("actix"));
+    index_stories_tests!(OverSqlite("actix"));
 }
 
-/// Both adapters over one kind of server.
+/// Both adapters over one kind of server, with the stories of those that have an index or of those that have none.
 macro_rules! over {
-    ($axum:ident, $actix:ident, $variable:literal, $namespace:literal, $resolution:expr, $ignore:meta) => {
+    (
+        $axum:ident, $actix:ident, $variable:literal, $namespace:literal, $index:ident, $resolution:expr, $ignore:meta
+    ) => {
         mod $axum {
             use super::*;
             const APP: Over =
                 Over { adapter: "axum", variable: $variable, namespace: $namespace, resolution: $resolution };
             stories_tests!(APP, #[$ignore]);
-            no_index_stories_tests!(APP, #[$ignore]);
+            $index!(APP, #[$ignore]);
         }
 
         mod $actix {
@@ -160,7 +163,7 @@ macro_rules! over {
             const APP: Over =
                 Over { adapter: "actix", variable: $variable, namespace: $namespace, resolution: $resolution };
             stories_tests!(APP, #[$ignore]);
-            no_index_stories_tests!(APP, #[$ignore]);
+            $index!(APP, #[$ignore]);
         }
     };
 }
@@ -170,6 +173,7 @@ over!(
     actix_over_redis,
     "CLOAKROOM_TEST_REDIS_URL",
     "prefix",
+    index_stories_tests,
     Duration::ZERO,
     ignore = "needs redis: run `cargo xtask test`"
 );
@@ -179,6 +183,7 @@ over!(
     actix_over_sentinel,
     "CLOAKROOM_TEST_SENTINEL_URL",
     "prefix",
+    index_stories_tests,
     Duration::ZERO,
     ignore = "needs sentinel: run `cargo xtask test`"
 );
@@ -188,6 +193,7 @@ over!(
     actix_over_cluster,
     "CLOAKROOM_TEST_CLUSTER_URL",
     "prefix",
+    index_stories_tests,
     Duration::ZERO,
     ignore = "needs cluster: run `cargo xtask test`"
 );
@@ -197,6 +203,7 @@ over!(
     actix_over_memcached,
     "CLOAKROOM_TEST_MEMCACHED_URL",
     "prefix",
+    no_index_stories_tests,
     MEMCACHED_RESOLUTION,
     ignore = "needs memcached: run `cargo xtask test`"
 );
@@ -206,6 +213,7 @@ over!(
     actix_over_three_memcached,
     "CLOAKROOM_TEST_MEMCACHED_MANY_URL",
     "prefix",
+    no_index_stories_tests,
     MEMCACHED_RESOLUTION,
     ignore = "needs memcached: run `cargo xtask test`"
 );
@@ -215,6 +223,7 @@ over!(
     actix_over_postgres,
     "CLOAKROOM_TEST_POSTGRES_URL",
     "table",
+    index_stories_tests,
     Duration::ZERO,
     ignore = "needs postgres: run `cargo xtask test`"
 );
@@ -224,6 +233,7 @@ over!(
     actix_over_mariadb,
     "CLOAKROOM_TEST_MARIADB_URL",
     "table",
+    index_stories_tests,
     Duration::ZERO,
     ignore = "needs mariadb: run `cargo xtask test`"
 );
