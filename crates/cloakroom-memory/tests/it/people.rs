@@ -21,8 +21,17 @@ type Cookie = Option<String>;
 impl House {
     fn new() -> Self {
         let clock = Clock::manual();
-        let store = MemoryStore::new().with_clock(clock.clone());
-        let builder = SessionManager::builder(store.clone(), KeyRing::generate());
+        Self::at(MemoryStore::new().with_clock(clock.clone()), clock)
+    }
+
+    /// Another instance of the same application.
+    fn again(&self) -> Self {
+        Self::at(self.store.clone(), self.clock.clone())
+    }
+
+    fn at(store: MemoryStore, clock: Clock) -> Self {
+        let keys = KeyRing::from_secrets([b"that of a test, the same for all"]).unwrap();
+        let builder = SessionManager::builder(store.clone(), keys);
         let sessions = builder.with_clock(clock.clone()).build().unwrap();
         Self { clock, store, sessions }
     }
@@ -233,6 +242,34 @@ async fn one_session_is_revoked_by_its_handle_and_its_owner() {
         (house.principal(&laptop).await.as_deref(), house.principal(&phone).await),
         (Some("ada"), None)
     );
+}
+
+/// Two instances of an application: what one of them ends is over for the other at once.
+#[tokio::test]
+async fn revocation_holds_for_every_instance() {
+    let here = House::new();
+    let there = here.again();
+    let (mine, other) = (here.login("ada").await, there.login("ada").await);
+    let (eve, writer) = (there.login("eve").await, there.visit(&mine));
+    let parked = writer.session().await.unwrap();
+    for cookie in [&mine, &other] {
+        assert_eq!(there.principal(cookie).await.as_deref(), Some("ada"));
+    }
+    assert_eq!(here.sessions.revoke_all("ada").await.unwrap(), 2);
+    for cookie in [&mine, &other] {
+        assert_eq!(there.principal(cookie).await, None);
+        assert_eq!(here.principal(cookie).await, None);
+    }
+    parked.set("late", &1).unwrap();
+    assert_eq!(finish(&writer, &mut mine.clone()).await, Some(409));
+    assert_eq!((there.count("ada").await, there.principal(&eve).await.as_deref()), (0, Some("eve")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_login_before_a_revocation_is_over_after_it() {
+    for _ in 0..20 {
+        cloakroom_testkit::logins_beside_revocations(MemoryStore::new()).await;
+    }
 }
 
 #[tokio::test]

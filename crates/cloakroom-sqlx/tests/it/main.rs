@@ -19,6 +19,7 @@ mod lost;
 mod machine;
 mod migrate;
 mod outage;
+mod people;
 mod plan;
 mod raw;
 mod runtimes;
