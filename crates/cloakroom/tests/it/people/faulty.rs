@@ -16,6 +16,8 @@ pub(super) enum IndexFault {
     AdmitsWithoutLooking,
     /// `entries` leaves out what was entered lately.
     HidesTheYoung,
+    /// `admit` begins late: no fault, and yet nobody may suffer from it.
+    AdmitsLate,
     /// `enter` and `admit` keep a key for longer than they are told.
     KeepsTooLong,
     /// Nobody else gets an answer while a long list is read.
@@ -34,6 +36,9 @@ pub(super) struct Faulty {
 
 /// For how long others are held up.
 const HELD_UP: Duration = Duration::from_millis(250);
+
+/// How late an instance is.
+const LATE: Duration = Duration::from_millis(1300);
 
 impl Faulty {
     pub(super) fn new(store: Arc<dyn Store>, fault: IndexFault) -> Self {
@@ -82,6 +87,9 @@ impl PrincipalIndex for Faulty {
         evict: &[StoreKey],
     ) -> Result<Admitted, StoreError> {
         let ttl = self.kept(ttl);
+        if self.fault == IndexFault::AdmitsLate {
+            tokio::time::sleep(LATE).await;
+        }
         if self.fault != IndexFault::AdmitsWithoutLooking {
             return self.index().admit(tag, expected, key, ttl, evict).await;
         }

@@ -1,10 +1,14 @@
 //! A limit of sessions is exact, at every moment, when fifty log in at once.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cloakroom::{SessionLimit, SessionManager};
+
+use super::client::{Client, LogBook};
 use super::crowd::{Stage, Watched};
-use super::faulty::IndexFault;
-use super::place::Place;
+use super::faulty::{Faulty, IndexFault};
+use super::place::{Place, ring};
 
 /// How long the rounds of one store take in the suite.
 const MOMENT: Duration = Duration::from_secs(4);
@@ -69,6 +73,68 @@ async fn caught(place: &Place, fault: IndexFault) {
         }
         assert!(begin.elapsed() < CAUGHT, "{}: {fault:?} is not caught in {number} rounds", place.name);
     }
+}
+
+/// An instance ends the oldest session, and admits its login late. Another login comes meanwhile, at another instance: once
+/// both are in, there are as many sessions as there may be. Nobody waits for the session that was ended, nor gives way to it.
+async fn nobody_gives_way_to_a_session_that_is_over(place: Place) {
+    let keys = ring();
+    let manager = |backend| {
+        let builder = SessionManager::builder(backend, keys());
+        builder.with_session_limit(SessionLimit::EvictOldest(2)).build().unwrap()
+    };
+    let late = place.connect().await.layer(|store| Faulty::new(store, IndexFault::AdmitsLate));
+    let (late, prompt, book) = (manager(late), manager(place.connect().await), Arc::new(LogBook::default()));
+    let mut clients = vec![Client::default(), Client::default()];
+    for client in &mut clients {
+        client.log_in(&prompt, "ada", &book).await.unwrap();
+    }
+    let login = {
+        let book = Arc::clone(&book);
+        tokio::spawn(async move {
+            let mut client = Client::default();
+            client.log_in(&late, "ada", &book).await.unwrap();
+            client
+        })
+    };
+    // Which of them is the oldest, logins of one millisecond do not tell.
+    while count(&clients, &prompt).await == 2 {
+        assert!(!login.is_finished(), "nobody gave way");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(!login.is_finished(), "it was not late");
+    let mut third = Client::default();
+    third.log_in(&prompt, "ada", &book).await.unwrap();
+    clients.extend([third, login.await.unwrap()]);
+    println!("{}: {:?}", place.name, book.tries());
+    assert_eq!(count(&clients, &prompt).await, 2, "{}: of two that there may be", place.name);
+}
+
+async fn count(clients: &[Client], sessions: &SessionManager) -> usize {
+    let mut live = 0;
+    for client in clients {
+        live += usize::from(client.live(sessions, "ada").await.unwrap().is_some());
+    }
+    live
+}
+
+#[cfg(feature = "memory")]
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gives_way_in_memory_to_a_session_that_is_over() {
+    nobody_gives_way_to_a_session_that_is_over(Place::memory().await).await;
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gives_way_in_sqlite_to_a_session_that_is_over() {
+    nobody_gives_way_to_a_session_that_is_over(Place::sqlite()).await;
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs redis: run `cargo xtask test`"]
+async fn nobody_gives_way_in_redis_to_a_session_that_is_over() {
+    nobody_gives_way_to_a_session_that_is_over(Place::server("redis", "CLOAKROOM_TEST_REDIS_URL")).await;
 }
 
 #[cfg(feature = "memory")]
