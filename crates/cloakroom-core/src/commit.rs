@@ -170,7 +170,13 @@ async fn write(shared: &Shared, mut work: Box<Write<'_>>) -> Result<()> {
         Err(error) if !asked => {
             work.give_up();
             if error.kind() == ErrorKind::Ended {
-                shared.live().news = News::None;
+                let mut live = shared.live();
+                live.news = News::None;
+                if live.reach == Reach::Detached {
+                    // As where there is nothing left to keep alive.
+                    live.phase = Phase::Ended;
+                    return Err(error);
+                }
             }
             shared.manager.events.emit(SessionEventKind::UpkeepFailed, None);
             Ok(())

@@ -5,8 +5,8 @@ use std::time::Duration;
 use cloakroom_codec::State;
 
 use super::admission::{self, Seat};
-use crate::error::Result;
-use crate::events::SessionEventKind;
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::{EndReason, SessionEventKind};
 use crate::manager::{Inner, principal};
 use crate::store::{PrincipalTag, StoreKey};
 
@@ -25,37 +25,50 @@ pub(super) struct Step<'a> {
 
 /// What was done for a record that is about to be written.
 pub(super) struct Entered<'m> {
-    tag: PrincipalTag,
+    manager: &'m Inner,
+    principal: String,
     key: StoreKey,
     left: Duration,
     at: Duration,
-    /// Held until the record is written, where there is a limit.
-    seat: Option<Seat<'m>>,
+    /// Where there is a limit.
+    seat: Option<Seat>,
+    /// There was no record before.
+    is_new: bool,
+    /// The record may be on its way.
+    is_sent: bool,
 }
 
 /// Before the record, so that the index never misses a live session.
 ///
 /// `None` where there is nothing to do: nobody is logged in, or the session is listed for long enough.
 pub(super) async fn enter<'m>(manager: &'m Inner, step: Step<'_>) -> Result<Option<Entered<'m>>> {
-    let (Some(index), Some(tag)) = (manager.principals(), tag_of(manager, step.after)) else {
+    let (Some(index), Some(tag), Some(who)) =
+        (manager.principals(), tag_of(manager, step.after), principal(step.after))
+    else {
         return Ok(None);
     };
-    let is_newcomer = step.before.and_then(principal) != principal(step.after);
+    let is_newcomer = step.before.and_then(principal) != Some(who);
     let lives_longer =
         step.before.is_none_or(|before| before.absolute_deadline < step.after.absolute_deadline);
     if !is_newcomer && !lives_longer && !step.is_resealed {
         return Ok(None);
     }
+    let mut at = manager.clock.monotonic();
     let left = left(manager, step.after);
-    let at = manager.clock.monotonic();
     let seat = match manager.limit.most() {
-        Some(most) if is_newcomer => Some(admission::admit(manager, index, &tag, &step, left, most).await?),
+        Some(most) if is_newcomer => {
+            let seat = admission::admit(manager, index, &tag, &step, most).await?;
+            at = seat.at;
+            Some(seat)
+        }
         _ => {
             index.enter(&tag, step.key, left).await?;
             None
         }
     };
-    Ok(Some(Entered { tag, key: *step.key, left, at, seat }))
+    let (principal, key) = (who.to_owned(), *step.key);
+    let is_new = step.before.is_none();
+    Ok(Some(Entered { manager, principal, key, left, at, seat, is_new, is_sent: false }))
 }
 
 impl Entered<'_> {
@@ -64,25 +77,58 @@ impl Entered<'_> {
         self.seat.is_some()
     }
 
-    /// After the record: enters the key once more if others may have taken it for a stale one meanwhile.
-    pub(super) async fn settle(&self, manager: &Inner) {
-        let took = manager.clock.monotonic().saturating_sub(self.at);
-        if took < manager.settle_time() {
-            return;
+    /// Right before the record is sent.
+    ///
+    /// # Errors
+    ///
+    /// `Contention`: the seat was taken so long ago that others may soon take it for abandoned.
+    pub(super) fn begin(&mut self) -> Result<()> {
+        if self.has_a_seat() && self.took() >= self.manager.deadline {
+            return Err(Error::new(ErrorKind::Contention));
         }
-        if let Some(index) = manager.principals()
-            && index.enter(&self.tag, &self.key, self.left).await.is_err()
-        {
-            manager.emit(SessionEventKind::UpkeepFailed, &self.key);
-        }
+        self.is_sent = true;
+        Ok(())
     }
 
-    /// Instead of the record: gives the seat back. Only where nobody can write a record under this key any more.
-    pub(super) async fn withdraw(&self, manager: &Inner) {
-        if let (Some(index), true) = (manager.principals(), self.has_a_seat())
-            && index.remove(&self.tag, &[self.key], Duration::ZERO).await.is_err()
+    /// After the record, where others may have taken the key for a stale one meanwhile: enters it once more. Where
+    /// sessions are counted, somebody may have the seat by now: then the session ends.
+    ///
+    /// # Errors
+    ///
+    /// `Ended`, or that the store could not be asked.
+    pub(super) async fn settle(&self) -> Result<()> {
+        let manager = self.manager;
+        if self.took() < manager.settle_time() {
+            return Ok(());
+        }
+        if self.has_a_seat() {
+            if manager.end(&self.key).await? {
+                manager.emit(SessionEventKind::Ended(EndReason::Evicted), &self.key);
+            }
+            return Err(Error::new(ErrorKind::Ended));
+        }
+        if let (Some(index), Some(tag)) = (manager.principals(), manager.tags_of(&self.principal).next())
+            && index.enter(&tag, &self.key, self.left).await.is_err()
         {
             manager.emit(SessionEventKind::UpkeepFailed, &self.key);
+        }
+        Ok(())
+    }
+
+    /// Instead of the record: takes the key off the lists. Only where nobody can write a record under it any more.
+    pub(super) async fn withdraw(self) {
+        self.manager.strike(&self.principal, &[self.key], Duration::ZERO).await;
+    }
+
+    fn took(&self) -> Duration {
+        self.manager.clock.monotonic().saturating_sub(self.at)
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        if self.has_a_seat() && self.is_new && !self.is_sent {
+            self.manager.abandon(self.key);
         }
     }
 }
@@ -96,7 +142,7 @@ pub(super) async fn enter_again(manager: &Inner, key: &StoreKey, state: &State) 
 }
 
 /// How long a key stays on the list: a little longer than its record, which is written later.
-fn left(manager: &Inner, state: &State) -> Duration {
+pub(super) fn left(manager: &Inner, state: &State) -> Duration {
     Duration::from_millis(state.absolute_deadline.saturating_sub(manager.now())).saturating_add(SLACK)
 }
 

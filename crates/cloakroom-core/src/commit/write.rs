@@ -98,11 +98,10 @@ impl<'s> Write<'s> {
 
     pub(super) async fn run(&mut self) -> Result<()> {
         let result = self.store().await;
-        let manager = self.manager();
         let never_written = self.target.is_none() && !self.unsure;
         match (self.entered.take(), &result) {
-            (Some(entered), Ok(())) => entered.settle(manager).await,
-            (Some(entered), Err(_)) if never_written => entered.withdraw(manager).await,
+            (Some(entered), Ok(())) => entered.settle().await?,
+            (Some(entered), Err(_)) if never_written => entered.withdraw().await,
             _ => {}
         }
         result
@@ -155,9 +154,20 @@ impl<'s> Write<'s> {
         Ok(())
     }
 
+    /// Right before the record is sent, which may be some time after it was sealed.
+    fn begin(&mut self, sealed: &mut Sealed) -> Result<()> {
+        if let Some(entered) = &mut self.entered {
+            entered.begin()?;
+            sealed.record.ttl =
+                self.manager().ttl(&sealed.state).ok_or_else(|| Error::new(ErrorKind::Ended))?;
+        }
+        Ok(())
+    }
+
     async fn replace(&mut self, stored: Stored) -> Result<Progress> {
-        let sealed = self.seal_replacement(&stored)?;
+        let mut sealed = self.seal_replacement(&stored)?;
         self.enter(&stored.key, Some(self.base.clone()), &sealed.state, stored.record_key).await?;
+        self.begin(&mut sealed)?;
         let mut tries = Tries::new(self.manager(), self.ends_at);
         let mut sent = false;
         let answer = loop {
@@ -188,7 +198,7 @@ impl<'s> Write<'s> {
             }
             Replaced::Missing => {
                 if let Some(entered) = self.entered.take() {
-                    entered.withdraw(self.manager()).await;
+                    entered.withdraw().await;
                 }
                 Err(Error::new(ErrorKind::Ended))
             }
@@ -316,7 +326,8 @@ impl<'s> Write<'s> {
 
     fn may_retry(&mut self, error: StoreError, tries: &Tries<'_>) -> Result<()> {
         self.unsure |= error.is_ambiguous();
-        if tries.another_after(&error) { Ok(()) } else { Err(error.into()) }
+        // Nobody waits for upkeep.
+        if self.is_asked_for() && tries.another_after(&error) { Ok(()) } else { Err(error.into()) }
     }
 
     fn seal_replacement(&self, stored: &Stored) -> Result<Sealed> {

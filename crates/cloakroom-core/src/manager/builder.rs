@@ -268,7 +268,7 @@ impl SessionManagerBuilder {
             caches: self.caches,
             events: self.events,
             limit: self.limit,
-            turns: Turns::new(),
+            turns: Turns::default(),
         })))
     }
 }

@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt as _};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EndReason, SessionEventKind};
-use crate::live::Phase;
+use crate::live::{Phase, Place};
 use crate::manager::lists::{AT_ONCE, IN_A_ROW, Sight, ages_but};
 use crate::manager::{Inner, SessionManager, principal, used_at};
 use crate::patience::yield_now;
@@ -109,14 +109,15 @@ impl SessionManager {
         let Some(key) = handle.store_key() else { return Ok(false) };
         let ended = self.0.end_of(key, principal, Unknown::Spared).await?;
         if ended {
-            self.0.strike(principal, &[key], self.0.settle_time()).await;
+            self.0.strike(principal, &[key], self.0.age_of_the_ended()).await;
         }
         Ok(ended)
     }
 
     /// Ends all sessions of this session's principal but this one, and says how many.
     ///
-    /// What is said of [`revoke_all`](Self::revoke_all) holds for the others. Whoever has copied the token of this one is
+    /// What is said of [`revoke_all`](Self::revoke_all) holds for the others. The session must be stored, and is looked at
+    /// once more: one that was ended or rotated by another request ends nobody. Whoever has copied the token of this one is
     /// not thrown out: call [`rotate`](Session::rotate) and [`save`](Session::save) before.
     ///
     /// # Errors
@@ -128,9 +129,13 @@ impl SessionManager {
     ///
     /// Of a call that is dropped, some sessions have ended.
     pub async fn revoke_others(&self, session: &Session) -> Result<usize> {
-        let principal = standing(session).ok_or_else(|| Error::new(ErrorKind::Ended))?;
-        let own = session.handle().and_then(|handle| handle.store_key());
-        self.0.end_all_but(&principal, own.as_ref()).await
+        self.0.index()?;
+        let standing = standing(session).ok_or_else(|| Error::new(ErrorKind::Ended))?;
+        match self.0.sight(&standing.key, &standing.principal).await? {
+            Sight::Live(_, state) if state.generation == standing.generation => {}
+            _ => return Err(Error::new(ErrorKind::Ended)),
+        }
+        self.0.end_all_but(&standing.principal, Some(&standing.key)).await
     }
 
     /// Ends all sessions of a principal, and says how many.
@@ -160,14 +165,35 @@ enum Unknown {
     Spared,
 }
 
-/// The principal of a session that is not over.
-fn standing(session: &Session) -> Option<String> {
+/// Who speaks for a principal.
+struct Standing {
+    key: StoreKey,
+    principal: String,
+    generation: u64,
+}
+
+/// The stored login of a session that is not over, as far as this request knows.
+fn standing(session: &Session) -> Option<Standing> {
     let live = session.shared().live();
-    let stands = matches!(live.phase, Phase::Open | Phase::Committed);
-    principal(live.seen()).filter(|_| stands).map(str::to_owned)
+    match (&live.place, live.phase) {
+        (Place::Stored(stored), Phase::Open | Phase::Committed) => Some(Standing {
+            key: stored.key,
+            principal: principal(&live.base)?.to_owned(),
+            generation: live.base.generation,
+        }),
+        _ => None,
+    }
 }
 
 impl Inner {
+    /// How old an entry must be to go with its session.
+    ///
+    /// Where there is a limit, it need not be: one of a moment ago would count as a login that is under way. Where there is
+    /// none, it may stay and be healed: should a store bring a session back by sending a create again, it is listed.
+    fn age_of_the_ended(&self) -> Duration {
+        if self.limit.most().is_some() { Duration::ZERO } else { self.settle_time() }
+    }
+
     async fn end_of(&self, key: StoreKey, principal: &str, unknown: Unknown) -> Result<bool> {
         match (self.sight(&key, principal).await?, unknown) {
             (Sight::Live(..), _) | (Sight::Unknown, Unknown::Ended) => {}
@@ -199,8 +225,7 @@ impl Inner {
             }
         }
         drop(ends);
-        // A store that sends a create again whose reply was lost may bring a session back: then it must be listed.
-        self.strike(principal, &ended, self.settle_time()).await;
+        self.strike(principal, &ended, self.age_of_the_ended()).await;
         match failed {
             Some(error) => Err(error),
             None => Ok(ended.len()),

@@ -40,7 +40,7 @@ pub(crate) struct Seen {
 pub(crate) enum Sight {
     /// A live session of this principal.
     Live(Record, Box<State>),
-    /// There is none, or not of this principal, as far as was written by now.
+    /// There is none of this principal, as far as was written by now; perhaps one of another.
     Gone,
     /// There is one that cannot be read here, or is over by the clock of this process; others may see it otherwise.
     Unknown,
@@ -153,12 +153,15 @@ impl Inner {
         }
     }
 
+    /// Notes that a session was admitted and will not be written: the next login in this process need not wait for it.
+    pub(crate) fn abandon(&self, key: StoreKey) {
+        let now = self.clock.monotonic();
+        self.turns.abandon(key, now, now.saturating_add(self.settle_time()));
+    }
+
     /// Takes sessions off the lists that were just ended, and were entered at least `age` ago.
-    ///
-    /// Where there is a limit, all of them: one that began a moment ago would count as a login that is under way.
     pub(crate) async fn strike(&self, principal: &str, ended: &[StoreKey], age: Duration) {
         let Some(index) = self.principals() else { return };
-        let age = if self.limit.most().is_some() { Duration::ZERO } else { age };
         for tag in self.tags_of(principal) {
             if !ended.is_empty() && index.remove(&tag, ended, age).await.is_err() {
                 self.events.emit(SessionEventKind::UpkeepFailed, None);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use cloakroom_core::testing::{Failure, Verb};
 use cloakroom_core::{ErrorKind, OnEnded, Renewal, SessionEventKind, StoreErrorKind};
 
+use crate::fleet::Fleet;
 use crate::world::{Browser, World};
 
 const PERIOD: Duration = Duration::from_secs(600);
@@ -59,6 +60,21 @@ async fn detached_session_learns_of_its_end_when_it_is_kept_alive() {
     assert_eq!(task.save().await.unwrap_err().kind(), ErrorKind::Ended);
     assert_eq!(task.save().await.unwrap_err().kind(), ErrorKind::Ended);
     assert_eq!(task.remember(PERIOD).unwrap_err().kind(), ErrorKind::Ended);
+}
+
+/// Its use is told by a write, and that finds nothing either.
+#[tokio::test]
+async fn detached_session_that_is_never_touched_learns_of_its_end() {
+    let fleet = Fleet::new(true);
+    let world = fleet.world(&[1], |b| b);
+    let mut browser = world.logged_in("ada").await;
+    world.request(&mut browser, |s| s.remember(PERIOD * 1000)).await;
+    let visit = world.visit(&browser);
+    let task = visit.session().await.unwrap().detached().await.unwrap();
+    world.logout(&mut browser).await;
+    world.clock.advance(Duration::from_secs(61));
+    assert_eq!(task.save().await.unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(task.save().await.unwrap_err().kind(), ErrorKind::Ended);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use cloakroom_codec::{Handle, Secret, TokenKey};
 
 use super::Write;
+use crate::commit::index::Entered;
 use crate::commit::tries::Tries;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::SessionEventKind;
@@ -25,15 +26,16 @@ impl Write<'_> {
             let mut state = self.draft.clone();
             state.secret_hash = manager.keys.secret_hash(&handle, &secret);
             state.predecessor = None;
-            let sealed = self.seal(&key, state, Some(secret), News::Token, false)?;
+            let mut sealed = self.seal(&key, state, Some(secret), News::Token, false)?;
             self.enter(&key, None, &sealed.state, TokenKey::Writing).await?;
+            self.begin(&mut sealed)?;
             if self.persist_new(&key, &sealed.record).await? == Created::Created {
                 manager.emit(SessionEventKind::Created, &key);
                 self.settle(handle, key, sealed);
                 return Ok(());
             }
             if let Some(entered) = self.entered.take() {
-                entered.withdraw(manager).await;
+                entered.withdraw().await;
             }
         }
         Err(Error::new(ErrorKind::Other))
@@ -55,6 +57,11 @@ impl Write<'_> {
         // Not created again: if it was in place, it may have been revoked since, and would come back.
         let found = self.manager().store()?.load(key, Freshness::Latest).await?;
         if found.is_some_and(|found| found.version == record.version) {
+            if self.entered.as_ref().is_some_and(Entered::has_a_seat) {
+                // It may have been ended and come back since it was counted.
+                self.manager().end(key).await?;
+                return Ok(Created::Occupied);
+            }
             self.forerunners.retain(|forerunner| forerunner != key);
             self.shared.live().forerunners.retain(|forerunner| forerunner != key);
             return Ok(Created::Created);
