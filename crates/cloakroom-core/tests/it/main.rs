@@ -23,6 +23,7 @@ mod failure;
 mod fleet;
 mod headers;
 mod limit;
+mod limit_doubt;
 mod listing;
 mod lists;
 mod log;
