@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cloakroom::{Error, ErrorKind, PublicHandle, SessionLimit, SessionManager, Version};
+use cloakroom::{ErrorKind, PublicHandle, SessionLimit, SessionManager, Version};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -242,7 +242,7 @@ async fn live(
 }
 
 async fn handles(auditor: &SessionManager, who: &str, book: &LogBook) -> Vec<PublicHandle> {
-    let infos = look(book, || async { auditor.sessions_of(who).await.map_err(Error::from) }).await;
+    let infos = look(book, || auditor.sessions_of(who)).await;
     infos.into_iter().map(|info| info.handle).collect()
 }
 

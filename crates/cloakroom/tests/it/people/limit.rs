@@ -47,6 +47,9 @@ async fn rounds(place: &Place, effort: Effort) {
         let round = stage.round(count).await;
         longest = longest.max(start.elapsed());
         watched = watched.and(round.watched);
+        for violation in &round.violations {
+            println!("{}: {violation}", place.name);
+        }
         violations.extend(round.violations);
         count += 1;
         if count.is_multiple_of(100) {

@@ -193,10 +193,10 @@ impl Service {
                 .count("another login", &self.log_in(&mut client, number, &format!("moved {number}")).await),
             _ => {
                 let visit = client.visit(sessions);
-                if let Ok(session) = visit.session().await {
-                    if number % 12 < 6 || number % 4001 < 12 {
-                        self.count("revocation of others", &sessions.revoke_others(&session).await);
-                    }
+                if let Ok(session) = visit.session().await
+                    && (number % 12 < 6 || number % 4001 < 12)
+                {
+                    self.count("revocation of others", &sessions.revoke_others(&session).await);
                 }
             }
         }
