@@ -27,6 +27,11 @@ pub async fn sessions_of_a_person_are_listed(app: &impl App) {
         for entry in &listed {
             let (began, seen) = (entry["created_at"].as_u64(), entry["last_seen"].as_u64());
             assert!(began.is_some() && began <= seen, "a session is listed as {entry}");
+            let told: Vec<_> = entry.as_object().into_iter().flat_map(|entry| entry.keys()).collect();
+            assert!(
+                told == ["created_at", "current", "handle", "last_seen"],
+                "a session is listed as {entry}"
+            );
         }
     }
     own.sort_by_key(Value::to_string);
