@@ -204,6 +204,13 @@ impl Fleet {
         }
     }
 
+    /// Lets a login go on until its key is entered, and no further.
+    pub(crate) async fn until_listed<T>(&self, login: &mut (impl Future<Output = T> + Unpin)) {
+        while self.entries().1 == 0 {
+            assert!(futures_util::poll!(&mut *login).is_pending());
+        }
+    }
+
     pub(crate) fn plan(&self, steps: &[Step]) {
         *self.shop.replaces.lock().unwrap() = steps.iter().copied().collect();
     }

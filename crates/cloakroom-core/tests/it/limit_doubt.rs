@@ -129,9 +129,7 @@ async fn dropped_login_stands_in_nobodys_way() {
         session.authenticate("ada").unwrap();
         {
             let mut saving = std::pin::pin!(session.save());
-            while fleet.entries().1 == 0 {
-                assert!(futures_util::poll!(&mut saving).is_pending());
-            }
+            fleet.until_listed(&mut saving).await;
         }
         drop((session, visit));
         log_in(&world, &mut Browser::default(), "ada").await.unwrap();
@@ -222,9 +220,7 @@ async fn seat_that_was_taken_long_ago_is_given_back() {
     let session = visit.session().await.unwrap();
     session.authenticate("ada").unwrap();
     let mut saving = Box::pin(session.save());
-    while fleet.entries().1 == 0 {
-        assert!(futures_util::poll!(&mut saving).is_pending());
-    }
+    fleet.until_listed(&mut saving).await;
     world.clock.advance(2 * SECOND);
     assert_eq!(saving.await.unwrap_err().kind(), ErrorKind::Contention);
     assert_eq!((world.model.dump().len(), fleet.entries().1), (0, 0), "and its place is free");
@@ -241,9 +237,7 @@ async fn record_that_comes_too_late_is_taken_back() {
     let session = visit.session().await.unwrap();
     session.authenticate("ada").unwrap();
     let mut saving = Box::pin(session.save());
-    while fleet.entries().1 == 0 {
-        assert!(futures_util::poll!(&mut saving).is_pending());
-    }
+    fleet.until_listed(&mut saving).await;
     // On its way to the store.
     assert!(futures_util::poll!(&mut saving).is_pending());
     world.clock.advance(SETTLED);

@@ -56,9 +56,7 @@ async fn login_under_way_is_not_healed_away() {
     let session = visit.session().await.unwrap();
     session.authenticate("ada").unwrap();
     let mut saving = Box::pin(session.save());
-    while fleet.entries().1 == 0 {
-        assert!(poll!(&mut saving).is_pending());
-    }
+    fleet.until_listed(&mut saving).await;
     for _ in 0..3 {
         assert_eq!(live(&world, "ada").await, 0, "not logged in yet");
         world.clock.advance(SECOND);
@@ -78,9 +76,7 @@ async fn login_that_took_too_long_is_entered_again() {
     let session = visit.session().await.unwrap();
     session.authenticate("ada").unwrap();
     let mut saving = Box::pin(session.save());
-    while fleet.entries().1 == 0 {
-        assert!(poll!(&mut saving).is_pending());
-    }
+    fleet.until_listed(&mut saving).await;
     world.clock.advance(SETTLED);
     assert_eq!((live(&world, "ada").await, fleet.entries().1), (0, 0));
     saving.await.unwrap();
