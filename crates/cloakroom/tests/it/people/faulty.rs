@@ -1,11 +1,12 @@
 //! Stores whose index is wrong in one way, for the proof of what is measured here.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cloakroom::{
     Admitted, Created, Deleted, Entries, Freshness, IndexVersion, PrincipalIndex, PrincipalTag, Record,
-    Replaced, Store, StoreError, StoreKey, Touched, Version, async_trait,
+    Replaced, Store, StoreError, StoreErrorKind, StoreKey, Touched, Version, async_trait,
 };
 use tokio::sync::RwLock;
 
@@ -18,6 +19,8 @@ pub(super) enum IndexFault {
     HidesTheYoung,
     /// `admit` begins late: no fault, and yet nobody may suffer from it.
     AdmitsLate,
+    /// The first `admit` that evicts somebody is never sent: no fault either.
+    FailsOnce,
     /// `enter` and `admit` keep a key for longer than they are told.
     KeepsTooLong,
     /// Nobody else gets an answer while a long list is read.
@@ -32,6 +35,7 @@ pub(super) struct Faulty {
     store: Arc<dyn Store>,
     fault: IndexFault,
     turn: RwLock<()>,
+    has_failed: AtomicBool,
 }
 
 /// For how long others are held up.
@@ -42,7 +46,7 @@ const LATE: Duration = Duration::from_millis(1300);
 
 impl Faulty {
     pub(super) fn new(store: Arc<dyn Store>, fault: IndexFault) -> Self {
-        Self { store, fault, turn: RwLock::default() }
+        Self { store, fault, turn: RwLock::default(), has_failed: AtomicBool::default() }
     }
 
     fn index(&self) -> &dyn PrincipalIndex {
@@ -89,6 +93,12 @@ impl PrincipalIndex for Faulty {
         let ttl = self.kept(ttl);
         if self.fault == IndexFault::AdmitsLate {
             tokio::time::sleep(LATE).await;
+        }
+        if self.fault == IndexFault::FailsOnce
+            && !evict.is_empty()
+            && !self.has_failed.swap(true, Ordering::SeqCst)
+        {
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "faulty"));
         }
         if self.fault != IndexFault::AdmitsWithoutLooking {
             return self.index().admit(tag, expected, key, ttl, evict).await;

@@ -113,6 +113,41 @@ async fn nobody_gives_way_to_a_session_that_is_over(place: Place) {
     assert_eq!(count(&clients, &prompt).await, 2, "{}: of two that there may be", place.name);
 }
 
+/// A login ends the oldest session, and the store fails before it is admitted. The next try finds a place free, and ends
+/// nobody else.
+async fn login_that_failed_ends_one_session(place: Place) {
+    let backend = place.connect().await.layer(|store| Faulty::new(store, IndexFault::FailsOnce));
+    let builder = SessionManager::builder(backend, ring()());
+    let sessions = builder.with_session_limit(SessionLimit::EvictOldest(2)).build().unwrap();
+    let prompt = LogBook::default();
+    let mut clients = vec![Client::default(), Client::default(), Client::default()];
+    for client in &mut clients {
+        client.log_in(&sessions, "ada", &prompt).await.unwrap();
+    }
+    println!("{}: {:?}", place.name, prompt.tries());
+    assert_eq!(count(&clients, &sessions).await, 2, "{}: of two that there may be", place.name);
+}
+
+#[cfg(feature = "memory")]
+#[tokio::test(flavor = "multi_thread")]
+async fn login_that_failed_in_memory_ends_one_session_and_not_two() {
+    login_that_failed_ends_one_session(Place::memory().await).await;
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs redis: run `cargo xtask test`"]
+async fn login_that_failed_in_redis_ends_one_session_and_not_two() {
+    login_that_failed_ends_one_session(Place::server("redis", "CLOAKROOM_TEST_REDIS_URL")).await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs postgres: run `cargo xtask test`"]
+async fn login_that_failed_in_postgres_ends_one_session_and_not_two() {
+    login_that_failed_ends_one_session(Place::server("postgres", "CLOAKROOM_TEST_POSTGRES_URL")).await;
+}
+
 async fn count(clients: &[Client], sessions: &SessionManager) -> usize {
     let mut live = 0;
     for client in clients {
