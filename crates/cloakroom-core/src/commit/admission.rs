@@ -50,9 +50,10 @@ pub(super) async fn admit(
             Ok(Seat { _turn: turn, at })
         }
         Err(error) => {
-            if try_.must_be_taken_back() {
-                manager.strike(principal(step.after).unwrap_or_default(), &[*step.key], Duration::ZERO).await;
-            }
+            // Whoever gave way to this login would be taken for one that is under way.
+            let mut gone = try_.ended.clone();
+            gone.extend(try_.must_be_taken_back().then_some(step.key));
+            manager.strike(principal(step.after).unwrap_or_default(), &gone, Duration::ZERO).await;
             Err(error)
         }
     }
@@ -72,6 +73,7 @@ struct Try<'t> {
 
 impl Drop for Try<'_> {
     fn drop(&mut self) {
+        self.ended.iter().for_each(|key| self.manager.abandon(*key));
         if self.must_be_taken_back() {
             self.manager.abandon(*self.step.key);
         }

@@ -250,3 +250,29 @@ async fn record_that_comes_too_late_is_taken_back() {
     log_in(&world, &mut browser, "ada").await.unwrap();
     assert_eq!(live(&world, "ada").await, 1);
 }
+
+/// What a login that fails has ended before is over, and no login under way.
+#[tokio::test]
+async fn login_that_failed_ends_one_session_and_not_two() {
+    let fleet = Fleet::new(true);
+    let [failing, world] = [0, 1].map(|_| world(&fleet, SessionLimit::EvictOldest(2)));
+    for _ in 0..2 {
+        log_in(&world, &mut Browser::default(), "ada").await.unwrap();
+        world.clock.advance(SECOND);
+    }
+    let visit = failing.visit(&Browser::default());
+    let session = visit.session().await.unwrap();
+    session.authenticate("ada").unwrap();
+    {
+        let mut saving = std::pin::pin!(session.save());
+        while world.model.dump().len() == 2 {
+            assert!(futures_util::poll!(&mut saving).is_pending());
+        }
+        // The oldest is deleted; before the list is written, the time is over.
+        failing.clock.advance(2 * SECOND);
+        assert_eq!(saving.await.unwrap_err().kind(), ErrorKind::Contention);
+    }
+    drop((session, visit));
+    log_in(&world, &mut Browser::default(), "ada").await.unwrap();
+    assert_eq!(live(&world, "ada").await, 2);
+}
