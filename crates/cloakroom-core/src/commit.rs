@@ -158,12 +158,12 @@ async fn write(shared: &Shared, mut work: Box<Write<'_>>) -> Result<()> {
     let asked = work.is_asked_for();
     match work.run().await {
         Ok(()) => {
-            let replaced = work.replaced();
+            let (replaced, began) = (work.replaced(), work.began());
             drop(work);
             rebase(shared);
             if let Some((key, before)) = replaced {
                 let after = shared.live().base.clone();
-                index::leave(&shared.manager, &key, &before, &after).await;
+                index::leave(&shared.manager, &key, &before, &after, began).await;
             }
             Ok(())
         }

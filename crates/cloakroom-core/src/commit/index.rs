@@ -146,15 +146,21 @@ pub(super) fn left(manager: &Inner, state: &State) -> Duration {
     Duration::from_millis(state.absolute_deadline.saturating_sub(manager.now())).saturating_add(SLACK)
 }
 
-/// After the record: an entry that stays is harmless.
-pub(super) async fn leave(manager: &Inner, key: &StoreKey, before: &State, after: &State) {
+/// After the record, in a commit that began at this moment: an entry that stays is harmless, where nobody counts.
+pub(super) async fn leave(manager: &Inner, key: &StoreKey, before: &State, after: &State, began: Duration) {
     if principal(before) == principal(after) {
         return;
     }
     let Some(principal) = principal(before) else { return };
     // Dropped in the middle, this may arrive late, and must not take a login with it that came after.
-    let bound_for = manager.now().saturating_sub(before.authenticated_at.unwrap_or_default());
-    manager.strike(principal, &[*key], Duration::from_millis(bound_for).min(manager.settle_time())).await;
+    let age = if manager.limit.most().is_some() {
+        // All that was entered before; it would count as a login that is under way.
+        manager.clock.monotonic().saturating_sub(began)
+    } else {
+        let bound_for = manager.now().saturating_sub(before.authenticated_at.unwrap_or_default());
+        Duration::from_millis(bound_for).min(manager.settle_time())
+    };
+    manager.strike(principal, &[*key], age).await;
 }
 
 /// The tag of a state's principal under the key that writes; `None` where the store has no use for it.

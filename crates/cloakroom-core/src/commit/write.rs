@@ -263,7 +263,7 @@ impl<'s> Write<'s> {
                 Arrived::Rotation => manager.emit(SessionEventKind::Rotated, &stored.key),
                 Arrived::Other => {}
             }
-            index::leave(manager, &stored.key, &self.base, &latest).await;
+            index::leave(manager, &stored.key, &self.base, &latest, self.began()).await;
             index::enter_again(manager, &stored.key, &latest).await?;
         }
         self.base = latest;
@@ -313,6 +313,11 @@ impl<'s> Write<'s> {
             }
         }
         Ok(())
+    }
+
+    /// When this commit began, on the monotonic clock.
+    pub(super) fn began(&self) -> Duration {
+        self.ends_at.saturating_sub(self.manager().deadline)
     }
 
     /// What the index of principals must forget.

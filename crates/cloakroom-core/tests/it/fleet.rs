@@ -33,6 +33,7 @@ pub(crate) struct Shop {
     index: Mutex<BTreeMap<PrincipalTag, List>>,
     entered: AtomicUsize,
     hangs: AtomicBool,
+    finds_records: AtomicBool,
     indexed: bool,
 }
 
@@ -80,7 +81,7 @@ impl Store for Shop {
                 let before = self.inner.load(key, Freshness::Latest).await?.and_then(|old| old.principal);
                 let answer = self.inner.replace(key, e, record).await;
                 if let (Ok(Replaced::Replaced), Some(tag), true) =
-                    (&answer, before, before != record.principal)
+                    (&answer, before, before != record.principal && self.finds_records.load(Ordering::SeqCst))
                 {
                     // As a store does that finds records by their principal.
                     self.with(&tag, |list, _| list.entries.remove(key));
@@ -167,6 +168,7 @@ impl Fleet {
             index: Mutex::default(),
             entered: AtomicUsize::new(0),
             hangs: AtomicBool::new(false),
+            finds_records: AtomicBool::new(false),
             indexed,
         });
         Self { clock, model, shop }
@@ -202,6 +204,11 @@ impl Fleet {
             _ = work => false,
             () = hangs => true,
         }
+    }
+
+    /// From now on an entry goes with the principal of its record.
+    pub(crate) fn finds_records(&self) {
+        self.shop.finds_records.store(true, Ordering::SeqCst);
     }
 
     /// Lets a login go on until its key is entered, and no further.

@@ -10,6 +10,7 @@ use crate::world::{Browser, World};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+const MILLI: Duration = Duration::from_millis(1);
 /// Twice the deadline of a commit.
 pub(crate) const SETTLED: Duration = Duration::from_secs(4);
 
@@ -122,7 +123,16 @@ async fn sessions_that_are_over_do_not_count() {
     world.logout(&mut out).await;
     let mut next = Browser::default();
     log_in(&world, &mut next, "ada").await.unwrap();
-    // Passed to somebody else, a moment after its login.
+    // Passed to somebody else, a moment after its login; and time goes on between a login and its entry.
+    world.logout(&mut next).await;
+    let visit = world.visit(&next);
+    let session = visit.session().await.unwrap();
+    session.authenticate("ada").unwrap();
+    world.clock.advance(MILLI);
+    session.save().await.unwrap();
+    drop(session);
+    next.take(&visit.commit().await);
+    world.clock.advance(MILLI);
     log_in(&world, &mut next, "eve").await.unwrap();
     log_in(&world, &mut out, "ada").await.unwrap();
     // Revoked, a moment after its login.

@@ -115,6 +115,7 @@ async fn entry_of_what_cannot_be_opened_stays() {
 async fn session_that_changes_lists_meanwhile_is_not_missed() {
     for revoked in [false, true] {
         let fleet = Fleet::new(true);
+        fleet.finds_records();
         let mut browser = fleet.world(&[1], |b| b).logged_in("ada").await;
         let turned = fleet.world(&[2, 1], |b| b);
         let sessions = turned.sessions.clone();
