@@ -1,6 +1,7 @@
 //! Changes on their way to the store, through conflicts and lost replies.
 
 mod create;
+mod entry;
 
 use std::mem;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use cloakroom_codec::{Handle, Predecessor, Purpose, Secret, State, TokenKey};
 
-use super::index::{self, Entered, Step};
+use super::index::{self, Entered};
 use super::rebase::rebase;
 use super::tries::Tries;
 use crate::change::{Change, Stopped, differs};
@@ -128,40 +129,6 @@ impl<'s> Write<'s> {
     pub(super) fn may_be_tried_again(&self, error: &Error) -> bool {
         // A record under a handle that nobody was told is no obstacle.
         error.is_transient() && (!self.unsure || self.attempt.is_some() || self.target.is_none())
-    }
-
-    /// Lets the index know of the session, before its record is written.
-    async fn enter(
-        &mut self,
-        key: &StoreKey,
-        before: Option<State>,
-        after: &State,
-        record_key: TokenKey,
-    ) -> Result<()> {
-        if self.entered.as_ref().is_some_and(Entered::has_a_seat) {
-            return Ok(());
-        }
-        let is_resealed = record_key == TokenKey::Old;
-        let step = Step {
-            key,
-            before: before.as_ref(),
-            after,
-            is_resealed,
-            forerunners: &self.forerunners,
-            ends_at: self.ends_at,
-        };
-        self.entered = index::enter(self.manager(), step).await?;
-        Ok(())
-    }
-
-    /// Right before the record is sent, which may be some time after it was sealed.
-    fn begin(&mut self, sealed: &mut Sealed) -> Result<()> {
-        if let Some(entered) = &mut self.entered {
-            entered.begin()?;
-            sealed.record.ttl =
-                self.manager().ttl(&sealed.state).ok_or_else(|| Error::new(ErrorKind::Ended))?;
-        }
-        Ok(())
     }
 
     async fn replace(&mut self, stored: Stored) -> Result<Progress> {
