@@ -150,6 +150,14 @@ impl SessionManagerBuilder {
     }
 
     /// Says how many sessions a principal may have, and what happens to a login beyond that.
+    ///
+    /// ```
+    /// # use cloakroom_core::{Backend, KeyRing, Result, SessionLimit, SessionManager};
+    /// fn build(backend: Backend, keys: KeyRing) -> Result<SessionManager> {
+    ///     SessionManager::builder(backend, keys).with_session_limit(SessionLimit::Refuse(3)).build()
+    /// }
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
     pub fn with_session_limit(mut self, limit: SessionLimit) -> Self {
         self.limit = limit;
         self
@@ -157,6 +165,14 @@ impl SessionManagerBuilder {
 
     /// Builds only over a store that can list the sessions of a principal, so that an application that lists and
     /// revokes learns when it starts that it cannot, and not at the first call.
+    ///
+    /// ```
+    /// use cloakroom_core::{Backend, KeyRing, SessionManager};
+    ///
+    /// let carried = SessionManager::builder(Backend::client_side(), KeyRing::generate()).with_required_index();
+    /// assert!(carried.build().is_err(), "nobody can list what clients carry");
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
     pub fn with_required_index(mut self) -> Self {
         self.index = Index::Required;
         self

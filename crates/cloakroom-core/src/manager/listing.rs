@@ -33,6 +33,15 @@ pub struct SessionInfo {
 
 impl SessionInfo {
     /// Whether it is the session of this request.
+    ///
+    /// ```
+    /// # use cloakroom_core::{Result, Session, SessionManager};
+    /// async fn other_devices(sessions: &SessionManager, session: &Session, who: &str) -> Result<usize> {
+    ///     let all = sessions.sessions_of(who).await?;
+    ///     Ok(all.iter().filter(|info| !info.is_current(session)).count())
+    /// }
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
     #[must_use]
     pub fn is_current(&self, session: &Session) -> bool {
         session.handle().as_ref() == Some(&self.handle)
@@ -94,7 +103,15 @@ impl SessionManager {
     /// Ends one session of a principal; `false` if the principal has no such session.
     ///
     /// Its next request finds nothing, and a request under way cannot store anything any more, nor bring it back. A session
-    /// that passes to another principal at this very moment, by a login in the same browser, may be ended with it.
+    /// that passes to another principal at this very moment, or logs in anew, may be ended with it.
+    ///
+    /// ```
+    /// # use cloakroom_core::{Result, SessionManager};
+    /// async fn lost_device(sessions: &SessionManager, who: &str, handle: &str) -> Result<bool> {
+    ///     sessions.revoke(who, &handle.parse()?).await
+    /// }
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -120,6 +137,16 @@ impl SessionManager {
     /// once more: one that was ended or rotated by another request ends nobody. Whoever has copied the token of this one is
     /// not thrown out: call [`rotate`](Session::rotate) and [`save`](Session::save) before.
     ///
+    /// ```
+    /// # use cloakroom_core::{Login, Result, Session, SessionManager};
+    /// async fn password_changed(sessions: &SessionManager, session: &Session, login: Login) -> Result<usize> {
+    ///     session.authenticate(login)?;
+    ///     session.save().await?;
+    ///     sessions.revoke_others(session).await
+    /// }
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`] where the store has no index of principals, [`ErrorKind::Ended`] where
@@ -144,6 +171,14 @@ impl SessionManager {
     /// or is stored after it and stays; the index lists it then. A request under way brings no session back. The
     /// sessions are ended one by one, a few at a time, and other requests go on meanwhile. What the index lists and
     /// nobody can open with this key ring is ended, too.
+    ///
+    /// ```
+    /// # use cloakroom_core::{Result, SessionManager};
+    /// async fn account_disabled(sessions: &SessionManager, who: &str) -> Result<usize> {
+    ///     sessions.revoke_all(who).await
+    /// }
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -126,15 +126,16 @@ impl Session {
     /// # Errors
     ///
     /// [`ErrorKind::Ended`] if the session was ended or rotated by another request: nothing was stored, and
-    /// the response is the handler's own. Transient errors leave the changes noted: the next `save`, or the
-    /// end of the request, tries again. Only where [`ErrorKind::OutcomeUnknown`] comes of another request's
-    /// write on top of a lost reply, nobody could try again without doing it twice, and the changes are
-    /// forgotten.
+    /// the response is the handler's own. [`ErrorKind::LimitReached`] if a login was beyond the limit. Transient errors,
+    /// [`ErrorKind::Contention`] among them, leave the changes noted: the next `save`, or the end of the request, tries again.
+    /// Only where [`ErrorKind::OutcomeUnknown`] comes of another request's write on top of a lost reply, nobody could try
+    /// again without doing it twice, and the changes are forgotten.
     ///
     /// # Cancel safety
     ///
     /// A dropped call leaves the old or the new session; its changes stay noted, and are stored once. Drop it
-    /// or let it end: while it is neither polled nor dropped, other saves of this session wait for it.
+    /// or let it end: while it is neither polled nor dropped, other saves of this session wait for it, and so do logins of the
+    /// same principal where they are counted.
     pub async fn save(&self) -> Result<()> {
         {
             let live = self.0.live();
