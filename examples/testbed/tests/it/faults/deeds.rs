@@ -22,6 +22,10 @@ pub(super) fn all() -> Vec<Planted> {
                 "all_other_sessions_are_revoked",
                 "all_sessions_are_revoked",
                 "revoked_session_does_not_come_back",
+                "own_session_is_revoked_by_its_handle",
+                "rotated_session_is_spared_when_all_others_are_revoked",
+                "remembered_sessions_are_listed_and_revoked",
+                "login_before_all_are_revoked_is_over",
             ],
         ),
         planted(

@@ -100,12 +100,21 @@ pub(super) fn all() -> Vec<Planted> {
                 "remembered_session_outlives_the_idle_time",
                 "cookie_is_named_and_guarded_as_configured",
                 "token_travels_in_a_header",
+                "limit_evicts_the_oldest_login",
+                "parallel_logins_stay_within_the_limit",
+                "evicted_session_does_not_come_back",
+                "login_again_is_not_counted_twice",
             ],
         ),
         planted(
             "a session that is not kept alive",
             Fault { settings: |settings| (settings, &["--touch-interval", "799ms"]), ..none },
             &["session_in_use_lives_on"],
+        ),
+        planted(
+            "a limit of one session, whatever was asked for",
+            Fault { settings: |_| (stories::Settings::new().with_max_sessions(1), &[]), ..none },
+            &["ended_sessions_take_no_place", "login_again_is_not_counted_twice"],
         ),
         planted(
             "a token that a login does not hand out",
