@@ -18,7 +18,7 @@ pub(super) struct Step<'a> {
     pub(super) after: &'a State,
     /// The record was written under another key of the ring, and is listed by that key's tag.
     pub(super) is_resealed: bool,
-    /// Sessions of the same visitor that are of no use to anybody.
+    /// Sessions of the same visitor that he has no token of any more; they are the first to give way.
     pub(super) forerunners: &'a [StoreKey],
     pub(super) ends_at: Duration,
 }
@@ -115,7 +115,8 @@ impl Entered<'_> {
         Ok(())
     }
 
-    /// Instead of the record: takes the key off the lists. Only where nobody can write a record under it any more.
+    /// Instead of the record: takes the key off the lists. Only where nobody can write a record under it any more, or
+    /// where a create may still arrive whose token nobody has.
     pub(super) async fn withdraw(self) {
         self.manager.strike(&self.principal, &[self.key], Duration::ZERO).await;
     }
