@@ -32,6 +32,8 @@ pub enum Program {
     Ip,
     /// `openssl`: makes the certificates of servers that speak TLS.
     Openssl,
+    /// `nginx`: stands before the instances of a service.
+    Nginx,
 }
 
 /// Where administrators' programs lie, which not everybody has in `PATH`.
@@ -52,6 +54,7 @@ impl Program {
             Self::Mariadb => "mariadb",
             Self::Ip => "ip",
             Self::Openssl => "openssl",
+            Self::Nginx => "nginx",
         }
     }
 
@@ -67,6 +70,7 @@ impl Program {
             Self::Mariadb => "mariadb-client-core",
             Self::Ip => "iproute2",
             Self::Openssl => "openssl",
+            Self::Nginx => "nginx",
         }
     }
 

@@ -15,15 +15,18 @@ pub(crate) enum Facility {
     Namespaces,
     /// Mounts, for disks that run full.
     Mounts,
+    /// nginx, which stands before the instances of a service.
+    Nginx,
 }
 
 impl Facility {
-    pub(crate) const ALL: [Self; 2] = [Self::Namespaces, Self::Mounts];
+    pub(crate) const ALL: [Self; 3] = [Self::Namespaces, Self::Mounts, Self::Nginx];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Namespaces => "namespaces",
             Self::Mounts => "mounts",
+            Self::Nginx => "nginx",
         }
     }
 
@@ -43,16 +46,22 @@ impl Facility {
         }
         match self {
             Self::Namespaces => {
-                // Whatever keeps it from us: without it there are none.
-                if let Err(error) = install::ensure(&[Program::Ip]) {
-                    Program::Ip.path().map_err(|missing| Error::new(format!("{missing}: {error}")))?;
-                }
+                obtain(Program::Ip)?;
                 let network = Network::with_hosts(1)?;
                 let host = network.hosts().first().ok_or_else(|| Error::new("a network of nobody"))?;
                 host.within(|| ())
             }
             Self::Mounts => SmallDisk::mount(1).map(drop),
+            Self::Nginx => [Program::Nginx, Program::Openssl].into_iter().try_for_each(obtain),
         }
+    }
+}
+
+/// Has a program installed. Whatever keeps it from us: where it is not, what needs it is not to be had.
+fn obtain(program: Program) -> Result<()> {
+    match install::ensure(&[program]) {
+        Ok(()) => Ok(()),
+        Err(error) => program.path().map(drop).map_err(|missing| Error::new(format!("{missing}: {error}"))),
     }
 }
 
@@ -96,6 +105,7 @@ fn is_lack(error: &Error) -> bool {
 pub(crate) struct Facilities {
     namespaces: OnceCell<Option<String>>,
     mounts: OnceCell<Option<String>>,
+    nginx: OnceCell<Option<String>>,
 }
 
 impl Facilities {
@@ -105,6 +115,7 @@ impl Facilities {
             let tried = match facility {
                 Facility::Namespaces => &self.namespaces,
                 Facility::Mounts => &self.mounts,
+                Facility::Nginx => &self.nginx,
             };
             let why = tried.get_or_init(|| lack_of(facility, facility.try_out()));
             let why = why.as_ref()?.lines().collect::<Vec<_>>().join("; ");
@@ -116,7 +127,7 @@ impl Facilities {
     #[cfg(test)]
     pub(crate) fn none() -> Self {
         let none = || OnceCell::from(Some("not permitted".to_owned()));
-        Self { namespaces: none(), mounts: none() }
+        Self { namespaces: none(), mounts: none(), nginx: none() }
     }
 }
 
@@ -133,6 +144,7 @@ mod tests {
         assert_eq!(named("needs cluster and namespaces: run `cargo xtask test`"), [Facility::Namespaces]);
         assert_eq!(named("faults redis and mounts: run it"), [Facility::Mounts]);
         assert_eq!(named("needs redis: run it where mounts are"), []);
+        assert_eq!(named("needs nginx: run `cargo xtask test`"), [Facility::Nginx]);
         assert_eq!(named("needs mountains"), []);
     }
 
@@ -140,7 +152,8 @@ mod tests {
     fn what_no_test_names_is_not_tried_out() {
         let facilities = Facilities::default();
         assert_eq!(facilities.lack("needs redis: run `cargo xtask test`"), None);
-        assert!(facilities.namespaces.get().is_none() && facilities.mounts.get().is_none());
+        let Facilities { namespaces, mounts, nginx } = &facilities;
+        assert!([namespaces, mounts, nginx].iter().all(|tried| tried.get().is_none()));
     }
 
     #[test]

@@ -20,9 +20,19 @@ const TRIES: usize = 5;
 
 /// Finds a port that was free a moment ago.
 ///
-/// Somebody else may take it before the server does: see [`on_free_ports`]. It lies below the range of
-/// outgoing connections, so that none of them sits on it while its server is down. This process gets no port twice.
-pub(super) fn free_port() -> Result<u16> {
+/// Somebody else may take it before the server does. It lies below the range of outgoing connections, so that none of
+/// them sits on it while its server is down. This process gets no port twice.
+///
+/// # Errors
+///
+/// Of a thousand ports, none was free.
+///
+/// ```
+/// let (one, other) = (xtask::server::free_port()?, xtask::server::free_port()?);
+/// assert_ne!(one, other);
+/// # Ok::<(), xtask::Error>(())
+/// ```
+pub fn free_port() -> Result<u16> {
     static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
     for _ in 0..LOOKS {
