@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{self, Bytes, Data, Path, delete, get, post, put};
 use actix_web::{App, HttpResponse, HttpServer};
 use cloakroom::SessionManager;
@@ -77,7 +78,10 @@ fn routes_of(app: &mut web::ServiceConfig) {
         .route("/set-then-status/{code}", post().to(set_then_status))
         .route("/set-then-panic", post().to(set_then_panic))
         .route("/stream", get().to(chunks))
-        .route("/late-write", get().to(late_write));
+        .route("/late-write", get().to(late_write))
+        .route("/cached", get().to(|| ready(reply(routes::cached()))))
+        .route("/cached/read", get().to(cached_read))
+        .route("/cached/write", get().to(cached_write));
 }
 
 type Manager = Data<SessionManager>;
@@ -187,10 +191,21 @@ async fn late_write(session: Session) -> HttpResponse {
     HttpResponse::Ok().streaming(late)
 }
 
+async fn cached_read(session: Session) -> Reply {
+    reply(routes::cached_read(&session))
+}
+
+async fn cached_write(session: Session) -> Reply {
+    reply(routes::cached_write(&session))
+}
+
 fn reply(answered: Answered) -> Reply {
-    let Answer { status, content_type, body } = answered.map_err(Error::from)?;
+    let Answer { status, content_type, cache_control, body } = answered.map_err(Error::from)?;
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     response.content_type(content_type);
+    if let Some(value) = cache_control {
+        response.insert_header((CACHE_CONTROL, value));
+    }
     Ok(response.body(body))
 }

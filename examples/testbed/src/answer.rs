@@ -8,20 +8,27 @@ use serde_json::Value;
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
+    /// What the route itself says of caches.
+    pub(crate) cache_control: Option<&'static str>,
     pub(crate) body: String,
 }
 
 impl Answer {
     pub(crate) const fn empty(status: u16) -> Self {
-        Self { status, content_type: TEXT, body: String::new() }
+        Self { status, content_type: TEXT, cache_control: None, body: String::new() }
     }
 
     pub(crate) fn text(status: u16, body: &str) -> Self {
-        Self { status, content_type: TEXT, body: body.to_owned() }
+        Self { status, content_type: TEXT, cache_control: None, body: body.to_owned() }
     }
 
     pub(crate) fn json(value: &Value) -> Self {
-        Self { status: 200, content_type: "application/json", body: value.to_string() }
+        Self { status: 200, content_type: "application/json", cache_control: None, body: value.to_string() }
+    }
+
+    /// Offers itself to every cache, for a minute.
+    pub(crate) fn for_caches(self) -> Self {
+        Self { cache_control: Some("public, max-age=60"), ..self }
     }
 }
 

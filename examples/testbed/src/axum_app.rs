@@ -63,6 +63,9 @@ fn router(sessions: SessionManager) -> Router {
         .route("/set-then-panic", post(set_then_panic))
         .route("/stream", get(chunks))
         .route("/late-write", get(late_write))
+        .route("/cached", get(|| ready(reply(routes::cached()))))
+        .route("/cached/read", get(cached_read))
+        .route("/cached/write", get(cached_write))
         .layer(SessionLayer::new(sessions.clone()))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .route("/healthz", get(|| ready("ok")))
@@ -173,8 +176,17 @@ async fn late_write(session: Session) -> Response {
     Body::from_stream(late).into_response()
 }
 
+async fn cached_read(session: Session) -> Reply {
+    reply(routes::cached_read(&session))
+}
+
+async fn cached_write(session: Session) -> Reply {
+    reply(routes::cached_write(&session))
+}
+
 fn reply(answered: Answered) -> Reply {
-    let Answer { status, content_type, body } = answered.map_err(Error::from)?;
+    let Answer { status, content_type, cache_control, body } = answered.map_err(Error::from)?;
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    Ok((status, [(header::CONTENT_TYPE, content_type)], body).into_response())
+    let cache_control = cache_control.map(|value| [(header::CACHE_CONTROL, value)]);
+    Ok((status, [(header::CONTENT_TYPE, content_type)], cache_control, body).into_response())
 }

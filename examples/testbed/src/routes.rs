@@ -164,6 +164,23 @@ pub(crate) fn set_then_panic(session: &Session) -> Answered {
     panic!("asked to panic")
 }
 
+/// GET `/cached`.
+pub(crate) fn cached() -> Answered {
+    Ok(Answer::text(200, "public").for_caches())
+}
+
+/// GET `/cached/read`: a page of one visitor that offers itself to every cache, as by mistake.
+pub(crate) fn cached_read(session: &Session) -> Answered {
+    let page = json!({ "principal": session.principal(), "mark": session.get::<Value>("mark")? });
+    Ok(Answer::json(&page).for_caches())
+}
+
+/// GET `/cached/write`: the same, and counts in the session.
+pub(crate) fn cached_write(session: &Session) -> Answered {
+    session.update("cached", |old: Option<i64>| old.unwrap_or(0).wrapping_add(1))?;
+    cached_read(session)
+}
+
 /// GET `/late-write`, inside the body.
 pub(crate) fn late_write(session: &Session) -> &'static str {
     if session.set("late", &1).is_err() { "refused" } else { "saved" }
