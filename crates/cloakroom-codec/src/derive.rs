@@ -24,6 +24,7 @@ pub(crate) const PAYLOAD_MAC: &[u8] = b"cloakroom/v1/payload-mac";
 pub(crate) const TOKEN: &[u8] = b"cloakroom/v1/token";
 pub(crate) const RENEWAL: &[u8] = b"cloakroom/v1/renewal";
 pub(crate) const PRINCIPAL_INDEX: &[u8] = b"cloakroom/v1/principal-index";
+pub(crate) const CSRF: &[u8] = b"cloakroom/v1/csrf";
 
 /// The keys of one secret within one namespace, scheduled once.
 pub(crate) struct Subkeys {
@@ -33,6 +34,7 @@ pub(crate) struct Subkeys {
     pub(crate) token: HmacSha256,
     pub(crate) renewal: HmacSha256,
     pub(crate) principal_index: HmacSha256,
+    pub(crate) csrf: HmacSha256,
 }
 
 impl Subkeys {
@@ -44,6 +46,7 @@ impl Subkeys {
             token: keyed(&expand(prk, TOKEN, namespace)),
             renewal: keyed(&expand(prk, RENEWAL, namespace)),
             principal_index: keyed(&expand(prk, PRINCIPAL_INDEX, namespace)),
+            csrf: keyed(&expand(prk, CSRF, namespace)),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use hmac::Mac as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::csrf::{self, CsrfSeed};
 use crate::derive::{Subkeys, digest_of, mac_of};
 use crate::error::Error;
 use crate::seal::{self, Binding, Purpose};
@@ -219,6 +220,44 @@ impl Keys {
     #[must_use]
     pub fn fingerprint_hash(&self, fingerprint: &[u8]) -> [u8; 32] {
         digest_of(&[FINGERPRINT, self.namespace.as_bytes(), fingerprint])
+    }
+
+    /// Writes a token for the forms of the session with this seed, in
+    /// [`CSRF_TOKEN_LEN`](crate::CSRF_TOKEN_LEN) characters that need no escaping in HTML, signed under the key
+    /// that writes. Two tokens of one seed differ.
+    ///
+    /// ```
+    /// use cloakroom_codec::{CSRF_TOKEN_LEN, CsrfSeed, KeyRing};
+    ///
+    /// let keys = KeyRing::generate().bind("shop")?;
+    /// let seed = CsrfSeed::random()?;
+    /// let text = keys.write_csrf_token(&seed)?;
+    /// assert_eq!(text.len(), CSRF_TOKEN_LEN);
+    /// keys.check_csrf_token(&seed, text.as_bytes())?;
+    /// assert!(keys.check_csrf_token(&CsrfSeed::random()?, text.as_bytes()).is_err());
+    /// # Ok::<(), cloakroom_codec::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Random`](crate::ErrorKind::Random): the operating system gave no random bytes.
+    pub fn write_csrf_token(&self, seed: &CsrfSeed) -> Result<String, Error> {
+        csrf::write(self.writing(), &self.namespace, seed)
+    }
+
+    /// Vouches that this ring wrote a form's token for the session with this seed.
+    ///
+    /// The length is checked first, the MAC in constant time under the one key that the token names. Exactly
+    /// one text is accepted for each token.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Malformed`](crate::ErrorKind::Malformed): not 50 characters of canonical base64url.
+    /// - [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): a token of another version.
+    /// - [`ErrorKind::UnknownKey`](crate::ErrorKind::UnknownKey): its key is not in the ring.
+    /// - [`ErrorKind::BadSeal`](crate::ErrorKind::BadSeal): it was written for another seed, or not by this ring.
+    pub fn check_csrf_token(&self, seed: &CsrfSeed, text: &[u8]) -> Result<(), Error> {
+        csrf::check(&self.keys, &self.namespace, seed, text)
     }
 
     #[expect(clippy::indexing_slicing, reason = "a key ring is never empty")]

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod csrf;
 mod cursor;
 mod derive;
 mod error;
@@ -23,6 +24,7 @@ mod xaes;
 #[cfg(test)]
 mod vectors;
 
+pub use crate::csrf::{CSRF_TOKEN_LEN, CsrfSeed};
 pub use crate::error::{Error, ErrorKind};
 pub use crate::extensions::Extensions;
 pub use crate::key_ring::KeyRing;

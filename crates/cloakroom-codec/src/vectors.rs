@@ -1,4 +1,4 @@
-//! The bytes of version 1, as `tests/vectors/v1.json` has them. That file is never edited.
+//! The bytes of version 1, as the files of `tests/vectors` have them, which are never edited.
 
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::derive::{self, expand, extract};
 use crate::{
-    Extensions, Flags, Handle, KeyRing, Login, Predecessor, Purpose, Secret, SecretHash, State, TokenKey,
-    Value, seal,
+    CsrfSeed, Extensions, Flags, Handle, KeyRing, Login, Predecessor, Purpose, Secret, SecretHash, State,
+    TokenKey, Value, csrf, seal,
 };
 
 #[derive(Deserialize)]
@@ -51,6 +51,17 @@ struct EnvelopeVector {
 
 fn vectors() -> Vectors {
     serde_json::from_str(include_str!("../tests/vectors/v1.json")).unwrap()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CsrfVectors {
+    secrets: Vec<String>,
+    namespace: String,
+    subkeys: Vec<String>,
+    seed: String,
+    nonce: String,
+    tokens: Vec<String>,
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -110,6 +121,22 @@ fn tokens_and_digests_are_those_of_version_1() {
     let tags: Vec<String> = keys.principal_tags(&vectors.principal).iter().map(|tag| hex(tag)).collect();
     assert_eq!(tags, vectors.principal_tags);
     assert_eq!(hex(&keys.fingerprint_hash(vectors.fingerprint.as_bytes())), vectors.fingerprint_hash);
+}
+
+#[test]
+fn csrf_tokens_are_those_of_version_1() {
+    let vectors: CsrfVectors = serde_json::from_str(include_str!("../tests/vectors/csrf_v1.json")).unwrap();
+    let keys = KeyRing::documented().bind(&vectors.namespace).unwrap();
+    let seed = CsrfSeed::from_bytes(array(&vectors.seed));
+    assert_eq!((vectors.subkeys.len(), vectors.tokens.len()), (2, 2));
+    for ((secret, subkey), token) in vectors.secrets.iter().zip(&vectors.subkeys).zip(&vectors.tokens) {
+        let prk = extract(&bytes(secret));
+        assert_eq!(*subkey, hex(&*expand::<32>(&prk, derive::CSRF, &vectors.namespace)));
+        let key = derive::Subkeys::derive(&prk, &vectors.namespace);
+        let written = csrf::write_with_nonce(&key, &vectors.namespace, &seed, &array(&vectors.nonce));
+        assert_eq!(written, *token);
+        keys.check_csrf_token(&seed, token.as_bytes()).unwrap();
+    }
 }
 
 #[test]

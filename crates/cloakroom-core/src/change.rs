@@ -1,7 +1,8 @@
 //! What a request did to its session, noted so that it can be done again on top of another's change.
 
-use cloakroom_codec::{Flags, Login as BoundLogin, State, Value};
+use cloakroom_codec::{CsrfSeed, Flags, Login as BoundLogin, State, Value};
 
+use crate::csrf_seed;
 use crate::error::Result;
 use crate::login::VisitorValues;
 
@@ -39,6 +40,11 @@ pub(crate) enum Change {
     Authenticate(Box<Authentication>),
     Rotate {
         at: u64,
+        seed: CsrfSeed,
+    },
+    /// Gives the session a seed, if it has none yet.
+    Sow {
+        seed: CsrfSeed,
     },
     Expire {
         idle: u64,
@@ -62,6 +68,7 @@ pub(crate) struct Authentication {
     pub(crate) at: u64,
     pub(crate) idle: u64,
     pub(crate) absolute: u64,
+    pub(crate) seed: CsrfSeed,
 }
 
 /// Why a replay stopped.
@@ -117,10 +124,16 @@ impl Change {
                 }
             }
             Self::Authenticate(authentication) => authentication.apply(state),
-            Self::Rotate { at } => {
+            Self::Rotate { at, seed } => {
                 state.generation = state.generation.wrapping_add(1);
                 state.rotated_at = Some(*at);
                 state.predecessor = None;
+                csrf_seed::renew(state, seed);
+            }
+            Self::Sow { seed } => {
+                if csrf_seed::of(state).is_none() {
+                    csrf_seed::renew(state, seed);
+                }
             }
             Self::Expire { idle, absolute } => {
                 let start = state.authenticated_at.unwrap_or(state.created_at);
@@ -176,6 +189,7 @@ impl Authentication {
         state.authenticated_at = Some(self.at);
         state.rotated_at = Some(self.at);
         state.predecessor = None;
+        csrf_seed::renew(state, &self.seed);
         let (idle, absolute) = state.lifetime_override.map_or((self.idle, self.absolute), |all| (all, all));
         state.idle = idle;
         state.absolute_deadline = self.at.saturating_add(absolute);
@@ -193,13 +207,15 @@ pub(crate) fn differs(a: &State, b: &State) -> bool {
         || a.login.as_ref().map(|login| &login.principal) != b.login.as_ref().map(|login| &login.principal)
         || a.flashes != b.flashes
         || a.values != b.values
+        || csrf_seed::of(a).map(|seed| *seed.as_bytes()) != csrf_seed::of(b).map(|seed| *seed.as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
-    use cloakroom_codec::{Flags, Login, SecretHash, State, Value};
+    use cloakroom_codec::{CsrfSeed, Flags, Login, SecretHash, State, Value};
 
     use super::differs;
+    use crate::csrf_seed;
 
     /// Sets one field.
     type Field = fn(&mut State);
@@ -208,7 +224,7 @@ mod tests {
     fn each_field_that_a_request_can_change_makes_a_difference() {
         let state = State::new(1, 2, 3, SecretHash::from_bytes([4; 32]));
         assert!(!differs(&state, &state.clone()));
-        let changes: [(&str, Field); 9] = [
+        let changes: [(&str, Field); 10] = [
             ("generation", |state| state.generation = 9),
             ("authenticated_at", |state| state.authenticated_at = Some(9)),
             ("absolute_deadline", |state| state.absolute_deadline = 9),
@@ -218,6 +234,7 @@ mod tests {
             ("principal", |state| state.login = Some(ada())),
             ("flashes", |state| state.flashes.push(value())),
             ("values", |state| drop(state.values.insert("key", value()))),
+            ("seed", |state| csrf_seed::renew(state, &CsrfSeed::from_bytes([9; 16]))),
         ];
         for (name, change) in changes {
             let mut other = state.clone();

@@ -77,6 +77,7 @@ impl Error {
             | ErrorKind::Contention
             | ErrorKind::OutcomeUnknown
             | ErrorKind::Full => 503,
+            ErrorKind::CrossSite => 403,
             ErrorKind::Ended | ErrorKind::LimitReached => 409,
             ErrorKind::TooLarge => 413,
             ErrorKind::Unsupported => 501,
@@ -96,6 +97,7 @@ impl Error {
         match self.status() {
             409 if self.0.kind == ErrorKind::LimitReached => "too many sessions",
             503 => "session store unavailable",
+            403 => "cross-site request refused",
             409 => "session ended",
             413 => "session too large",
             501 => "not supported by the session store",
@@ -124,6 +126,7 @@ impl fmt::Display for Error {
             ErrorKind::TooLarge => "the session or one of its values is too large",
             ErrorKind::Full => "the session store has no room for a new session",
             ErrorKind::LimitReached => "the principal has as many sessions as there may be",
+            ErrorKind::CrossSite => "the request does not come from a page of the application",
             ErrorKind::Unsupported => "the session store cannot do this",
             ErrorKind::Malformed => "the text is not a session handle",
             ErrorKind::Misconfigured => "the sessions are misconfigured",
@@ -194,6 +197,8 @@ pub enum ErrorKind {
     Full,
     /// The principal has as many sessions as there may be (`SessionLimit::Refuse`); the login was not stored.
     LimitReached,
+    /// A request that another site may have made, or a form without a token of its session; nothing was done.
+    CrossSite,
     /// The store has no index of principals, or another ability that was asked for.
     Unsupported,
     /// A text that is not a public handle.
@@ -217,6 +222,7 @@ mod tests {
             (ErrorKind::Timeout, 503, "session store unavailable"),
             (ErrorKind::Ended, 409, "session ended"),
             (ErrorKind::LimitReached, 409, "too many sessions"),
+            (ErrorKind::CrossSite, 403, "cross-site request refused"),
             (ErrorKind::TooLarge, 413, "session too large"),
             (ErrorKind::Unsupported, 501, "not supported by the session store"),
             (ErrorKind::Value, 500, "internal server error"),

@@ -8,6 +8,7 @@ use cloakroom_codec::{Handle, Secret, State, TokenKey};
 
 use crate::carried::Carried;
 use crate::change::{Change, differs};
+use crate::csrf_seed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manager::Inner;
 use crate::store::{StoreKey, Version};
@@ -226,5 +227,9 @@ impl Live {
 
 /// Whether a state is worth a record.
 pub(crate) fn has_content(state: &State) -> bool {
-    state.login.is_some() || !state.values.is_empty() || !state.flashes.is_empty()
+    state.login.is_some()
+        || !state.values.is_empty()
+        || !state.flashes.is_empty()
+        // Asked for by a form: nothing else gives a visitor's session a seed before it is stored.
+        || csrf_seed::of(state).is_some()
 }

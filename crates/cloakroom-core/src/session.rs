@@ -1,6 +1,7 @@
 //! What a handler holds.
 
 mod credentials;
+mod csrf;
 mod lifecycle;
 
 use std::fmt;

@@ -6,6 +6,7 @@
     reason = "a test panics when a promise is broken"
 )]
 
+mod csrf;
 mod envelope;
 mod key_ring;
 mod primitives;

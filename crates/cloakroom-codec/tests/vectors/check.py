@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A second implementation of docs/format.md, written from that page: checks v1.json against it.
+"""A second implementation of docs/format.md, written from that page: checks v1.json and csrf_v1.json against it.
 
-    python3 check.py           compares, and says how many values agree
-    python3 check.py --print   prints the file as this implementation would write it
+    python3 check.py                compares, and says how many values agree
+    python3 check.py --print NAME   prints the file NAME as this implementation would write it
 
 Needs the package `cryptography` for AES.
 """
@@ -18,7 +18,7 @@ import sys
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-FILE = pathlib.Path(__file__).with_name("v1.json")
+HERE = pathlib.Path(__file__).parent
 
 
 # --- building blocks ---------------------------------------------------------------------------------
@@ -242,6 +242,30 @@ def vectors():
     }
 
 
+SEED = bytes(range(0x80, 0x90))
+CSRF_NONCE = bytes(range(0x90, 0xA0))
+
+
+def csrf_token(secret_of_ring):
+    signed = b"\x01" + subkey(secret_of_ring, "key-id", NAMESPACE, 4) + CSRF_NONCE
+    tag = mac(subkey(secret_of_ring, "csrf", NAMESPACE), label("csrf-token"), NAMESPACE, SEED, signed)[:16]
+    return base64.urlsafe_b64encode(signed + tag).decode().rstrip("=")
+
+
+def csrf_vectors():
+    return {
+        "secrets": [s.hex() for s in SECRETS],
+        "namespace": NAMESPACE.decode(),
+        "subkeys": [subkey(s, "csrf", NAMESPACE).hex() for s in SECRETS],
+        "seed": SEED.hex(),
+        "nonce": CSRF_NONCE.hex(),
+        "tokens": [csrf_token(s) for s in SECRETS],
+    }
+
+
+FILES = {"v1.json": vectors, "csrf_v1.json": csrf_vectors}
+
+
 def leaves(value, path=""):
     if isinstance(value, (dict, list)):
         pairs = value.items() if isinstance(value, dict) else enumerate(value)
@@ -252,13 +276,13 @@ def leaves(value, path=""):
 
 
 if __name__ == "__main__":
-    ours = vectors()
-    if sys.argv[1:] == ["--print"]:
-        print(json.dumps(ours, indent=2, ensure_ascii=False))
+    if sys.argv[1:2] == ["--print"]:
+        print(json.dumps(FILES[sys.argv[2]](), indent=2, ensure_ascii=False))
         sys.exit()
-    theirs = dict(leaves(json.loads(FILE.read_text(encoding="utf-8"))))
-    ours = dict(leaves(ours))
-    differing = [path for path in ours.keys() | theirs.keys() if ours.get(path, ...) != theirs.get(path, ...)]
-    if differing:
-        sys.exit("\n".join(f"differs: {path}" for path in sorted(differing)))
-    print(f"{len(ours)} values agree")
+    for name, vectors_of in FILES.items():
+        theirs = dict(leaves(json.loads((HERE / name).read_text(encoding="utf-8"))))
+        ours = dict(leaves(vectors_of()))
+        differing = [path for path in ours.keys() | theirs.keys() if ours.get(path, ...) != theirs.get(path, ...)]
+        if differing:
+            sys.exit("\n".join(f"{name} differs: {path}" for path in sorted(differing)))
+        print(f"{name}: {len(ours)} values agree")

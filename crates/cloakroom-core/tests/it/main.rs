@@ -16,6 +16,7 @@ mod concurrency;
 mod configuration;
 mod cookies;
 mod credentials;
+mod csrf;
 mod doubt;
 mod events;
 mod expiry;

@@ -1,0 +1,204 @@
+//! The token that a session's forms carry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom_core::testing::{FailingStore, ModelStore};
+use cloakroom_core::{Clock, ErrorKind, KeyRing, Renewal, Session};
+
+use crate::client_side;
+use crate::world::{Browser, World};
+
+fn token(session: &Session) -> cloakroom_core::Result<String> {
+    session.csrf_token()
+}
+
+impl World {
+    /// Whether the browser's session takes this token.
+    async fn takes(&self, browser: &mut Browser, token: &str) -> bool {
+        self.request(browser, |s| Ok(takes(s, token))).await.0
+    }
+}
+
+fn takes(session: &Session, token: &str) -> bool {
+    match session.verify_csrf_token(token) {
+        Ok(()) => true,
+        Err(error) => {
+            assert_eq!((error.kind(), error.status()), (ErrorKind::CrossSite, 403));
+            assert!(token.len() < 10 || !error.to_string().contains(token));
+            false
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_belongs_to_its_session() {
+    let world = World::new();
+    let (mut ada, mut eve) = (world.logged_in("ada").await, world.logged_in("eve").await);
+    let first = world.request(&mut ada, token).await.0;
+    let second = world.request(&mut ada, token).await.0;
+    assert_ne!(first, second, "each page has a text of its own");
+    assert!(world.takes(&mut ada, &first).await && world.takes(&mut ada, &second).await);
+    assert!(!world.takes(&mut eve, &first).await);
+    assert!(!world.takes(&mut Browser::default(), &first).await);
+    let cookie = ada.token.clone().unwrap();
+    for wrong in ["", "x", &first[1..], &format!("{first}A"), &cookie] {
+        assert!(!world.takes(&mut ada, wrong).await, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn csrf_token_changes_at_login_rotation_and_logout() {
+    let world = World::new();
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("basket", &1)).await;
+    let visitors = world.request(&mut browser, token).await.0;
+    world.request(&mut browser, |s| s.authenticate("ada")).await;
+    assert!(!world.takes(&mut browser, &visitors).await, "from before the login");
+
+    let adas = world.request(&mut browser, token).await.0;
+    world.request(&mut browser, |s| s.set("basket", &2)).await;
+    assert!(world.takes(&mut browser, &adas).await);
+    world.request(&mut browser, |s| s.rotate()).await;
+    assert!(!world.takes(&mut browser, &adas).await, "from before the rotation");
+
+    let adas = world.request(&mut browser, token).await.0;
+    world.request(&mut browser, |s| s.authenticate("ada")).await;
+    assert!(!world.takes(&mut browser, &adas).await, "from before the step-up");
+
+    let adas = world.request(&mut browser, token).await.0;
+    world.logout(&mut browser).await;
+    assert!(!world.takes(&mut browser, &adas).await);
+    world.request(&mut browser, |s| s.set("basket", &3)).await;
+    assert!(!world.takes(&mut browser, &adas).await, "from before the logout");
+}
+
+#[tokio::test]
+async fn csrf_token_survives_renewal_and_a_change_of_keys() {
+    let (clock, old, new) = (Clock::manual(), [1; 31], [2; 31]);
+    let ring = |secrets: &[&[u8; 31]]| {
+        KeyRing::from_secrets(secrets.iter().map(|secret| [&secret[..], &[9]].concat())).unwrap()
+    };
+    let model = Arc::new(ModelStore::new(clock.clone()));
+    let world = |keys| {
+        let store = FailingStore::new(Arc::clone(&model));
+        let renewal = Renewal::every(Duration::from_secs(60)).with_grace(Duration::from_secs(10));
+        World::over(clock.clone(), Arc::clone(&model), store, keys, |b| b.with_renewal(renewal))
+    };
+    let before = world(ring(&[&old]));
+    let mut browser = before.logged_in("ada").await;
+    let form = before.request(&mut browser, token).await.0;
+    let secret = browser.token.clone();
+    clock.advance(Duration::from_secs(61));
+    before.request(&mut browser, |_| Ok(())).await;
+    assert_ne!(browser.token, secret, "renewed");
+    assert!(before.takes(&mut browser, &form).await);
+
+    let after = world(ring(&[&new, &old]));
+    assert!(after.takes(&mut browser, &form).await);
+    assert!(!world(ring(&[&new])).takes(&mut browser, &form).await);
+}
+
+#[tokio::test]
+async fn parallel_pages_of_a_session_agree() {
+    let world = World::new();
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("basket", &1)).await;
+    let (a, b) = (world.visit(&browser), world.visit(&browser));
+    let (first, second) = (a.session().await.unwrap(), b.session().await.unwrap());
+    let (first_form, second_form) = (first.csrf_token().unwrap(), second.csrf_token().unwrap());
+    drop((first, second));
+    assert!(!a.needs_store() && !b.needs_store(), "a session has its seed from the start");
+    assert!(a.commit().await.refusal().is_none() && b.commit().await.refusal().is_none());
+    assert!(world.takes(&mut browser, &first_form).await);
+    assert!(world.takes(&mut browser, &second_form).await);
+}
+
+#[tokio::test]
+async fn a_form_for_a_visitor_begins_a_session() {
+    let world = World::new();
+    let mut browser = Browser::default();
+    let ((first, second), response) =
+        world.request(&mut browser, |s| Ok((s.csrf_token()?, s.csrf_token()?))).await;
+    assert!(response.set_cookie().is_some());
+    assert_eq!(world.model.dump().len(), 1);
+    assert!(world.takes(&mut browser, &first).await && world.takes(&mut browser, &second).await);
+    // A login in the same request has the last word.
+    let mut browser = Browser::default();
+    let form = world
+        .request(&mut browser, |s| {
+            let before = s.csrf_token()?;
+            s.authenticate("ada")?;
+            assert!(!takes(s, &before));
+            s.csrf_token()
+        })
+        .await
+        .0;
+    assert!(world.takes(&mut browser, &form).await);
+}
+
+#[tokio::test]
+async fn asking_for_a_check_writes_nothing() {
+    let world = World::new();
+    let mut browser = Browser::default();
+    assert!(!world.takes(&mut browser, "x").await);
+    assert_eq!((browser.token, world.model.dump().len()), (None, 0));
+}
+
+#[tokio::test]
+async fn page_that_a_login_overtakes_is_shown_and_its_form_is_refused() {
+    let world = World::new();
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("basket", &1)).await;
+    let mut parked = browser.clone();
+    world.request(&mut browser, |s| s.authenticate("ada")).await;
+    let (form, response) = world.request(&mut parked, token).await;
+    assert_eq!((response.status, response.set_cookie()), (None, None));
+    assert!(!world.takes(&mut parked, &form).await);
+    assert!(!world.takes(&mut browser, &form).await);
+}
+
+#[tokio::test]
+async fn forms_of_a_response_under_way_have_a_token_and_those_after_a_logout_have_none() {
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    let visit = world.visit(&browser);
+    let session = visit.session().await.unwrap();
+    assert!(visit.commit().await.refusal().is_none());
+    assert!(world.takes(&mut browser, &session.csrf_token().unwrap()).await, "streamed pages have forms");
+    let detached = session.detached().await.unwrap();
+    assert!(world.takes(&mut browser, &detached.csrf_token().unwrap()).await);
+
+    let new = world.visit(&Browser::default());
+    let session = new.session().await.unwrap();
+    assert!(new.commit().await.refusal().is_none());
+    assert_eq!(session.csrf_token().unwrap_err().kind(), ErrorKind::Committed);
+
+    let refused = world
+        .request(&mut browser, |s| {
+            let form = s.csrf_token()?;
+            s.logout();
+            assert!(!takes(s, &form));
+            Ok(s.csrf_token().unwrap_err().kind())
+        })
+        .await
+        .0;
+    assert_eq!(refused, ErrorKind::LoggedOut);
+}
+
+#[tokio::test]
+async fn sessions_that_clients_carry_have_forms_too() {
+    let world = client_side::World::new();
+    let mut browser = Browser::default();
+    let form = world.request(&mut browser, token).await.0;
+    assert!(browser.token.is_some());
+    assert!(world.request(&mut browser, |s| Ok(takes(s, &form))).await.0);
+    world.request(&mut browser, |s| s.authenticate("ada")).await;
+    assert!(!world.request(&mut browser, |s| Ok(takes(s, &form))).await.0);
+    let (form, again) = world.request(&mut browser, |s| Ok((s.csrf_token()?, s.csrf_token()?))).await.0;
+    world.request(&mut browser, |s| s.set("a", &1)).await;
+    for form in [form, again] {
+        assert!(world.request(&mut browser, |s| Ok(takes(s, &form))).await.0);
+    }
+    assert!(!world.request(&mut Browser::default(), |s| Ok(takes(s, "x"))).await.0);
+}
