@@ -2,6 +2,8 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
@@ -34,8 +36,11 @@ pub struct Error(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    /// A handler's, which nobody has logged yet.
-    Raised(cloakroom_core::Error),
+    /// A handler's. Whoever is first to make a response of it, of however many, logs it.
+    Raised {
+        error: cloakroom_core::Error,
+        is_logged: Arc<AtomicBool>,
+    },
     /// One that was logged where it happened.
     Reported(cloakroom_core::Error),
     MissingMiddleware,
@@ -55,11 +60,24 @@ impl Error {
         Self(Kind::NotLoggedIn)
     }
 
+    /// The status of the response: 500 for a missing middleware, 401 if nobody is logged in, or else that of
+    /// [`cloakroom_core::Error::status`].
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match &self.0 {
+            Kind::Raised { error, .. } | Kind::Reported(error) => {
+                StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+            Kind::MissingMiddleware => StatusCode::INTERNAL_SERVER_ERROR,
+            Kind::NotLoggedIn => StatusCode::UNAUTHORIZED,
+        }
+    }
+
     /// The body of the response: fixed for each status, with no detail.
     #[must_use]
     pub fn public_message(&self) -> &'static str {
         match &self.0 {
-            Kind::Raised(error) | Kind::Reported(error) => error.public_message(),
+            Kind::Raised { error, .. } | Kind::Reported(error) => error.public_message(),
             Kind::MissingMiddleware => "internal server error",
             Kind::NotLoggedIn => "not logged in",
         }
@@ -69,15 +87,17 @@ impl Error {
     #[must_use]
     pub const fn session_error(&self) -> Option<&cloakroom_core::Error> {
         match &self.0 {
-            Kind::Raised(error) | Kind::Reported(error) => Some(error),
+            Kind::Raised { error, .. } | Kind::Reported(error) => Some(error),
             Kind::MissingMiddleware | Kind::NotLoggedIn => None,
         }
     }
 
     fn log(&self) {
-        if let Kind::Raised(error) = &self.0 {
+        if let Kind::Raised { error, is_logged } = &self.0
+            && !is_logged.swap(true, Ordering::Relaxed)
+        {
             let cause = error.source().map(ToString::to_string);
-            if self.status_code().is_server_error() {
+            if self.status().is_server_error() {
                 tracing::error!(target: "cloakroom", %error, cause, "a handler failed at its session");
             } else {
                 tracing::debug!(target: "cloakroom", %error, cause, "a handler failed at its session");
@@ -89,7 +109,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Raised(error) | Kind::Reported(error) => error.fmt(f),
+            Kind::Raised { error, .. } | Kind::Reported(error) => error.fmt(f),
             Kind::MissingMiddleware => f.write_str("the session middleware is missing"),
             Kind::NotLoggedIn => f.write_str("nobody is logged in"),
         }
@@ -104,27 +124,19 @@ impl StdError for Error {
 
 impl From<cloakroom_core::Error> for Error {
     fn from(error: cloakroom_core::Error) -> Self {
-        Self(Kind::Raised(error))
+        Self(Kind::Raised { error, is_logged: Arc::default() })
     }
 }
 
 impl ResponseError for Error {
-    /// 500 for a missing middleware, 401 if nobody is logged in, or else that of
-    /// [`cloakroom_core::Error::status`].
+    /// As [`Error::status`].
     fn status_code(&self) -> StatusCode {
-        match &self.0 {
-            Kind::Raised(error) | Kind::Reported(error) => {
-                StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-            }
-            Kind::MissingMiddleware => StatusCode::INTERNAL_SERVER_ERROR,
-            Kind::NotLoggedIn => StatusCode::UNAUTHORIZED,
-        }
+        self.status()
     }
 
     fn error_response(&self) -> HttpResponse {
         self.log();
-        let mut response =
-            HttpResponse::new(self.status_code()).set_body(BoxBody::new(self.public_message()));
+        let mut response = HttpResponse::new(self.status()).set_body(BoxBody::new(self.public_message()));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         if self.session_error().is_some_and(|error| error.kind() == ErrorKind::Contention) {

@@ -12,11 +12,17 @@
 
 mod commit;
 mod errors;
+mod functions;
 mod long_lived;
 mod names;
 mod places;
 mod responses;
+mod served;
+mod spawned;
+#[path = "../../../cloakroom-axum/tests/it/stores.rs"]
 mod stores;
+mod websocket;
+mod wire;
 
 use actix_http::Request;
 use actix_web::body::MessageBody;

@@ -7,14 +7,14 @@ use actix_http::Request;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::middleware::{Condition, Next, NormalizePath, from_fn};
+use actix_web::middleware::{Compress, Condition, Next, NormalizePath, from_fn};
 use actix_web::test::init_service;
-use actix_web::{App, web};
+use actix_web::{App, body, web};
 use cloakroom_actix::{Result, Session, SessionMiddleware};
 use cloakroom_core::testing::FailingStore;
 use cloakroom_core::{KeyRing, SessionEvent, SessionEventKind, SessionEvents, SessionManager};
 
-use crate::{counted, get};
+use crate::{counted, get, request};
 
 async fn count(session: Session) -> Result<String> {
     Ok(session.update("visits", |visits: Option<u32>| visits.unwrap_or(0) + 1)?.to_string())
@@ -63,6 +63,23 @@ places! {
         .service(web::scope("/in/{number}").route("/count", web::get().to(count)));
     around_a_resource "/count" (around)
         App::new().service(web::resource("/count").wrap(around()).route(web::get().to(count)));
+    around_a_scope_in_a_scope "/out/in/count" (around) App::new().service(
+        web::scope("/out").service(
+            web::scope("/in").wrap(around()).service(web::resource("/count").route(web::get().to(count))),
+        ),
+    );
+    around_a_scope_with_a_scope "/out/in/count" (around) App::new().service(
+        web::scope("/out")
+            .wrap(around())
+            .service(web::scope("/in").service(web::resource("/count").route(web::get().to(count)))),
+    );
+    around_one_route "/count" (around) App::new().service(
+        web::resource("/count").route(web::get().to(count).wrap(around())),
+    );
+    around_what_no_route_takes "/nowhere" (around)
+        App::new().wrap(around()).default_service(web::to(count));
+    around_what_no_route_of_a_scope_takes "/in/nowhere" (around)
+        App::new().service(web::scope("/in").wrap(around()).default_service(web::to(count)));
     outside_a_function "/count" (around)
         App::new().wrap(from_fn(pass)).wrap(around()).route("/count", web::get().to(count));
     inside_a_function "/count" (around)
@@ -76,6 +93,30 @@ places! {
     twice_in_a_scope_is_once "/in/count" (around) App::new()
         .wrap(around())
         .service(web::scope("/in").wrap(around()).route("/count", web::get().to(count)));
+}
+
+#[actix_web::test]
+async fn beside_middleware_that_changes_the_body() {
+    async fn large(session: Session) -> Result<String> {
+        session.set("marker", &1)?;
+        Ok("compressible ".repeat(200))
+    }
+    async fn assert_compressed<S, B>(app: S)
+    where
+        S: Service<Request, Response = ServiceResponse<B>, Error = actix_web::Error>,
+        B: MessageBody,
+    {
+        let response = app.call(request("/", &[("accept-encoding", "gzip")])).await.unwrap();
+        assert_eq!(response.headers().get("content-encoding").unwrap(), "gzip");
+        assert!(response.headers().contains_key("set-cookie"));
+        let body = body::to_bytes(response.into_body()).await.ok().unwrap();
+        assert_eq!(body[..2], [0x1f, 0x8b]);
+    }
+    let (_, sessions) = counted();
+    let around = || SessionMiddleware::new(sessions.clone());
+    let app = || App::new().route("/", web::get().to(large));
+    assert_compressed(init_service(app().wrap(around()).wrap(Compress::default())).await).await;
+    assert_compressed(init_service(app().wrap(Compress::default()).wrap(around())).await).await;
 }
 
 #[actix_web::test]

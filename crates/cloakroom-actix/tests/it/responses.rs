@@ -5,7 +5,7 @@ use actix_web::http::header::HeaderValue;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::{App, HttpResponse, web};
 use cloakroom_actix::{Result, Session, SessionMiddleware};
-use cloakroom_core::{KeyRing, SessionManager};
+use cloakroom_core::{CookiePolicy, KeyRing, SessionManager};
 
 use crate::{counted, get, read};
 
@@ -103,4 +103,20 @@ async fn a_header_of_its_own_carries_the_token_as_well() {
     assert!(first.headers.get("x-session").unwrap().is_sensitive());
     let second = get(&app, "/", &[("x-session", first.all("x-session")[0])]).await;
     assert_eq!(second.body, "2");
+}
+
+#[actix_web::test]
+async fn the_cookie_is_that_of_the_policy() {
+    let (store, _) = counted();
+    let sessions = SessionManager::builder(store, KeyRing::generate())
+        .with_cookie(CookiePolicy::new("shop").with_path("/shop"))
+        .build()
+        .unwrap();
+    let app = App::new().wrap(SessionMiddleware::new(sessions)).route("/shop", web::get().to(count));
+    let answer = get(&init_service(app).await, "/shop", &[]).await;
+    let cookie = answer.all("set-cookie")[0];
+    assert!(cookie.starts_with("shop="), "{cookie}");
+    for attribute in ["Path=/shop", "Secure", "HttpOnly", "SameSite=Lax"] {
+        assert!(cookie.split("; ").any(|part| part == attribute), "{cookie}");
+    }
 }
