@@ -10,6 +10,7 @@
 )]
 
 mod commit;
+mod csrf;
 mod errors;
 mod long_lived;
 mod names;
