@@ -1,5 +1,8 @@
 //! The page on axum.
 
+#[path = "handlers.rs"]
+mod handlers;
+
 use std::io;
 use std::time::Duration;
 
@@ -11,27 +14,21 @@ use cloakroom::axum::{Result, Session, SessionLayer};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::pages::{self, LoginForm};
+type Page = Html<String>;
 
-async fn home(session: Session) -> Result<Html<String>> {
-    Ok(Html(pages::home(&session)?))
+fn page(html: String) -> Page {
+    Html(html)
 }
 
-async fn login(session: Session, Form(form): Form<LoginForm>) -> Result<Redirect> {
-    pages::login(&session, &form)?;
-    Ok(Redirect::to("/"))
-}
-
-async fn logout(session: Session) -> Redirect {
-    session.logout();
-    Redirect::to("/")
+fn see_other(path: &str) -> Redirect {
+    Redirect::to(path)
 }
 
 pub(crate) async fn serve(listener: TcpListener, sessions: SessionManager) -> io::Result<()> {
     let app = Router::new()
-        .route("/", routing::get(home))
-        .route("/login", routing::post(login))
-        .route("/logout", routing::post(logout))
+        .route("/", routing::get(handlers::home))
+        .route("/login", routing::post(handlers::login))
+        .route("/logout", routing::post(handlers::logout))
         .layer(SessionLayer::new(sessions));
     let overdue = async {
         stop().await;

@@ -4,11 +4,13 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
+use axum::response::Response;
 use axum::routing::get as on_get;
 use cloakroom_axum::{Error, Principal, Result, Session, SessionLayer};
 use cloakroom_core::testing::{Failure, Verb};
 use cloakroom_core::{ErrorKind, KeyRing, SessionManager, StoreErrorKind};
-use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
 use tower::ServiceExt;
 
 use crate::stores::StagedStore;
@@ -151,6 +153,46 @@ async fn a_layer_outside_finds_the_error_in_the_response() {
     let response = app(sessions).oneshot(request("/count", &[])).await.unwrap();
     let error = response.extensions().get::<Error>().unwrap();
     assert_eq!(error.session_error().map(cloakroom_core::Error::kind), Some(ErrorKind::Unavailable));
+}
+
+#[tokio::test]
+async fn a_refusal_after_an_error_is_one_line_of_the_log_and_the_error_another() {
+    let (store, sessions) = counted();
+    let app = app(sessions);
+    store.fail_next(Verb::Create, DOWN);
+    let log = Log::default();
+    let answer = log.during(get(&app, "/wrong-type", &[])).await;
+    assert_is(&answer, 503, "session store unavailable");
+    let log = log.text();
+    assert_eq!(log.matches("a handler failed at its session").count(), 1, "{log}");
+    assert_eq!(log.matches("the commit of a session failed").count(), 1, "{log}");
+    assert_eq!(log.lines().count(), 2, "{log}");
+}
+
+/// A page in the place of our line of text.
+async fn page(mut response: Response) -> Response {
+    if let Some(error) = response.extensions().get::<Error>() {
+        let text = format!("<h1>Please try again</h1><p>{}</p>", error.public_message());
+        *response.body_mut() = text.into();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    }
+    response
+}
+
+#[tokio::test]
+async fn pages_of_the_application_keep_the_headers_of_the_session() {
+    let (store, sessions) = counted();
+    let app = app(sessions).layer(axum::middleware::map_response(page));
+    let cookie = get(&app, "/login", &[]).await.cookie();
+    let page = "<h1>Please try again</h1><p>session store unavailable</p>";
+    for verb in [Verb::Load, Verb::Replace] {
+        store.fail_next(verb, DOWN);
+        let answer = get(&app, "/count", &[("cookie", &cookie)]).await;
+        assert_eq!((answer.status.as_u16(), &*answer.body), (503, page));
+        assert_eq!(answer.all("content-type"), ["text/html; charset=utf-8"]);
+        assert_eq!((answer.all("vary"), answer.all("cache-control")), (vec!["cookie"], vec!["no-store"]));
+        assert!(answer.all("set-cookie").is_empty());
+    }
 }
 
 /// What this thread logs.

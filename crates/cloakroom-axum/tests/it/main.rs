@@ -12,11 +12,16 @@
 mod commit;
 mod csrf;
 mod errors;
+mod functions;
 mod long_lived;
 mod names;
 mod places;
 mod responses;
+mod served;
+mod spawned;
 mod stores;
+mod websocket;
+mod wire;
 
 use axum::Router;
 use axum::body::Body;

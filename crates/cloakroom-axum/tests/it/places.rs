@@ -46,6 +46,11 @@ async fn around_a_router_a_route_a_nest_and_as_a_function() {
     assert_counts("on a method", |s| Router::new().route("/count", on_get(count).layer(layer(s))), "/count")
         .await;
     assert_counts("as a function", |s| routes().layer(function(s)), "/count").await;
+    assert_counts("fallback", |s| Router::new().fallback(count).layer(layer(s)), "/nowhere").await;
+    let nested = |s| Router::new().nest("/in", Router::new().fallback(count).layer(layer(s)));
+    assert_counts("fallback of a nest", nested, "/in/nowhere").await;
+    let deep = |s| Router::new().nest("/out", Router::new().nest("/in", routes().layer(layer(s))));
+    assert_counts("in a nest of a nest", deep, "/out/in/count").await;
 }
 
 #[tokio::test]
