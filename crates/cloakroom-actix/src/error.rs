@@ -45,6 +45,7 @@ enum Kind {
     Reported(cloakroom_core::Error),
     MissingMiddleware,
     NotLoggedIn,
+    BadForm(StatusCode),
 }
 
 impl Error {
@@ -60,8 +61,12 @@ impl Error {
         Self(Kind::NotLoggedIn)
     }
 
-    /// The status of the response: 500 for a missing middleware, 401 if nobody is logged in, or else that of
-    /// [`cloakroom_core::Error::status`].
+    pub(crate) const fn bad_form(status: StatusCode) -> Self {
+        Self(Kind::BadForm(status))
+    }
+
+    /// The status of the response: 500 for a missing middleware, 401 if nobody is logged in, 400, 413, 415 or 422
+    /// for a form that cannot be read, or else that of [`cloakroom_core::Error::status`].
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match &self.0 {
@@ -70,6 +75,7 @@ impl Error {
             }
             Kind::MissingMiddleware => StatusCode::INTERNAL_SERVER_ERROR,
             Kind::NotLoggedIn => StatusCode::UNAUTHORIZED,
+            Kind::BadForm(status) => *status,
         }
     }
 
@@ -80,15 +86,17 @@ impl Error {
             Kind::Raised { error, .. } | Kind::Reported(error) => error.public_message(),
             Kind::MissingMiddleware => "internal server error",
             Kind::NotLoggedIn => "not logged in",
+            Kind::BadForm(_) => "the form cannot be read",
         }
     }
 
-    /// The session's own error; `None` for a missing middleware, and for a visitor who is not logged in.
+    /// The session's own error; `None` for a missing middleware, for a visitor who is not logged in, and for a form
+    /// that cannot be read.
     #[must_use]
     pub const fn session_error(&self) -> Option<&cloakroom_core::Error> {
         match &self.0 {
             Kind::Raised { error, .. } | Kind::Reported(error) => Some(error),
-            Kind::MissingMiddleware | Kind::NotLoggedIn => None,
+            Kind::MissingMiddleware | Kind::NotLoggedIn | Kind::BadForm(_) => None,
         }
     }
 
@@ -112,6 +120,7 @@ impl fmt::Display for Error {
             Kind::Raised { error, .. } | Kind::Reported(error) => error.fmt(f),
             Kind::MissingMiddleware => f.write_str("the session middleware is missing"),
             Kind::NotLoggedIn => f.write_str("nobody is logged in"),
+            Kind::BadForm(_) => f.write_str("the form cannot be read"),
         }
     }
 }

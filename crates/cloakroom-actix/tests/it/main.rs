@@ -11,6 +11,7 @@
 #![allow(clippy::future_not_send, reason = "actix-web runs each request on one thread")]
 
 mod commit;
+mod csrf;
 mod errors;
 mod functions;
 mod long_lived;
