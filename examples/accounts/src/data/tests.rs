@@ -1,0 +1,49 @@
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::{DataDirectory, kept_secret};
+use crate::scratch::Scratch;
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn secret_is_drawn_once_and_for_nobody_else() {
+    let home = Scratch::new();
+    let data = DataDirectory::of(&home.join("accounts.sqlite3")).unwrap();
+    data.key_ring(None).unwrap();
+    let secret = kept_secret(&home.join("secret")).unwrap();
+    assert_eq!((mode(&home), mode(&home.join("secret"))), (0o700, 0o600));
+    data.key_ring(None).unwrap();
+    assert_eq!(kept_secret(&home.join("secret")).unwrap(), secret);
+    assert_eq!(fs::read_dir(&home).unwrap().count(), 1, "no draft is left");
+}
+
+#[test]
+fn instances_that_start_together_share_the_secret() {
+    let home = Scratch::new();
+    DataDirectory::of(&home.join("accounts.sqlite3")).unwrap();
+    // As another instance would, between the look and the link.
+    super::draw_secret(&home.join("secret")).unwrap();
+    let first = kept_secret(&home.join("secret")).unwrap();
+    super::draw_secret(&home.join("secret")).unwrap();
+    assert_eq!(kept_secret(&home.join("secret")).unwrap(), first);
+}
+
+#[test]
+fn secret_that_others_can_read_is_refused() {
+    let home = Scratch::new();
+    let data = DataDirectory::of(&home.join("accounts.sqlite3")).unwrap();
+    data.key_ring(None).unwrap();
+    fs::set_permissions(home.join("secret"), Permissions::from_mode(0o640)).unwrap();
+    let refused = data.key_ring(None).unwrap_err();
+    assert!(refused.contains("chmod 600"), "{refused}");
+}
+
+#[test]
+fn odd_paths_are_written_as_a_url() {
+    let data = DataDirectory(PathBuf::from("/srv/a b/50%?#/é"));
+    assert_eq!(data.sessions_url(), "sqlite:/srv/a%20b/50%25%3F%23/%C3%A9/sessions.sqlite3");
+}
