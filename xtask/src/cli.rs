@@ -13,7 +13,7 @@ const HELP: &str = "\
 cargo xtask test [--only memory,redis]
     The whole suite against real servers, documentation examples included. Starts the servers itself.
     Of the tests that need a server, --only runs those on the named backends; what does not run is listed.
-    The backends: memory, redis, sentinel, cluster, memcached, postgres, mariadb.
+    The backends: memory, redis, sentinel, cluster, memcached, postgres, mariadb, chromium.
 
 cargo xtask measure [--only memory,redis]
     The tests that measure, in a release build, one after the other.

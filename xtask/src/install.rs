@@ -34,6 +34,10 @@ pub enum Program {
     Openssl,
     /// `nginx`: stands before the instances of a service.
     Nginx,
+    /// `chromium`: a browser, without a screen.
+    Chromium,
+    /// `chromedriver`: tells it what to do.
+    Chromedriver,
 }
 
 /// Where administrators' programs lie, which not everybody has in `PATH`.
@@ -55,6 +59,8 @@ impl Program {
             Self::Ip => "ip",
             Self::Openssl => "openssl",
             Self::Nginx => "nginx",
+            Self::Chromium => "chromium",
+            Self::Chromedriver => "chromedriver",
         }
     }
 
@@ -71,6 +77,8 @@ impl Program {
             Self::Ip => "iproute2",
             Self::Openssl => "openssl",
             Self::Nginx => "nginx",
+            Self::Chromium => "chromium",
+            Self::Chromedriver => "chromium-driver",
         }
     }
 

@@ -9,6 +9,7 @@
 
 mod account;
 mod certificate;
+mod chromedriver;
 mod client;
 mod cluster;
 mod descriptors;
@@ -28,6 +29,7 @@ mod resp;
 mod sentinel;
 mod template;
 
+pub use self::chromedriver::ChromedriverServer;
 pub use self::cluster::{ClusterFleet, ClusterFleetBuilder};
 pub use self::disk::SmallDisk;
 pub use self::mariadb::{MariadbServer, MariadbServerBuilder};

@@ -20,10 +20,12 @@ pub(crate) enum Backend {
     Postgres,
     /// MariaDB.
     Mariadb,
+    /// A browser: no store, but a program that tests drive, and the greatest that they need.
+    Chromium,
 }
 
 impl Backend {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Memory,
         Self::Redis,
         Self::Sentinel,
@@ -31,6 +33,7 @@ impl Backend {
         Self::Memcached,
         Self::Postgres,
         Self::Mariadb,
+        Self::Chromium,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -42,6 +45,7 @@ impl Backend {
             Self::Memcached => "memcached",
             Self::Postgres => "postgres",
             Self::Mariadb => "mariadb",
+            Self::Chromium => "chromium",
         }
     }
 
@@ -67,6 +71,7 @@ impl Backend {
             Self::Sentinel | Self::Cluster => &[Program::RedisServer],
             Self::Memcached => &[Program::Memcached],
             Self::Postgres => &[Program::Initdb, Program::Openssl],
+            Self::Chromium => &[Program::Chromium, Program::Chromedriver],
             Self::Mariadb => {
                 &[Program::Mariadbd, Program::MariadbInstallDb, Program::Mariadb, Program::Openssl]
             }

@@ -95,7 +95,8 @@ impl Running {
 
 fn start(backend: Backend) -> Result<Running> {
     match backend {
-        Backend::Memory => Ok(Running::new([], ())),
+        // A test that needs a browser starts one of its own.
+        Backend::Memory | Backend::Chromium => Ok(Running::new([], ())),
         Backend::Redis => {
             let plain = RedisServer::start()?;
             let tls = RedisServer::builder().with_tls().with_password("s3cret").start()?;
@@ -147,7 +148,7 @@ mod tests {
     use crate::command::backend::Backend;
 
     #[test]
-    #[ignore = "needs redis, sentinel, cluster, memcached, postgres and mariadb: run `cargo xtask test`"]
+    #[ignore = "needs redis, sentinel, cluster, memcached, postgres, mariadb and chromium: run `cargo xtask test`"]
     fn every_variable_is_told_once_and_by_one_backend() {
         let servers = Servers::start(&Backend::ALL).unwrap();
         let names: Vec<&str> = servers.variables().map(|(name, _)| name).collect();

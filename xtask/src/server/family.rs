@@ -43,12 +43,17 @@ pub(super) fn stands_still(process: Pid) -> bool {
 }
 
 fn done(member: Pid, signal: Signal) -> bool {
-    let dead = look(member).is_none_or(|(state, _)| ['Z', 'X'].contains(&state));
+    let dead = !is_alive(member);
     match signal {
         Signal::KILL => dead,
         Signal::STOP => dead || stands_still(member),
         _ => true,
     }
+}
+
+/// Whether a process has not ended.
+pub(super) fn is_alive(id: Pid) -> bool {
+    look(id).is_some_and(|(state, _)| !['Z', 'X'].contains(&state))
 }
 
 /// State and parent of a process.
