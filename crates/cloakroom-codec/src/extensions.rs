@@ -9,7 +9,7 @@ pub(crate) const FIRST_CRITICAL: u16 = 0x8000;
 /// What later releases add to a state, by id, so that a fleet of two releases works.
 ///
 /// A release keeps an optional extension (ids below `0x8000`) that it does not know as it is. It does not
-/// read a state with a critical one (from `0x8000`) that it does not know. `cloakroom-core` uses id 1. `Debug`
+/// read a state with a critical one (from `0x8000`) that it does not know. `cloakroom-core` uses ids 1 and 2. `Debug`
 /// shows the ids.
 ///
 /// ```

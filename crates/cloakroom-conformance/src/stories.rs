@@ -59,6 +59,7 @@ pub mod crowds;
 pub mod endings;
 pub mod expiry;
 pub mod flashes;
+pub mod forgeries;
 pub mod headers;
 pub mod hostile;
 pub mod index;

@@ -9,12 +9,13 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{self, Bytes, Data, Path, delete, get, post, put};
 use actix_web::{App, HttpResponse, HttpServer};
-use cloakroom::SessionManager;
-use cloakroom::actix::{Error, Result, Session, SessionMiddleware};
+use cloakroom::actix::{CsrfForm, CsrfMiddleware, Error, Result, Session, SessionMiddleware};
+use cloakroom::{CsrfPolicy, SessionManager};
 use futures_util::{StreamExt as _, stream};
 use tokio::time::sleep;
 
 use crate::answer::{Answer, Answered};
+use crate::routes::Marked;
 use crate::{ENDING, LARGEST_BODY, routes, terminal};
 
 /// Serves until the program is asked to end.
@@ -79,6 +80,8 @@ fn routes_of(app: &mut web::ServiceConfig) {
         .route("/set-then-panic", post().to(set_then_panic))
         .route("/stream", get().to(chunks))
         .route("/late-write", get().to(late_write))
+        .route("/form", get().to(form_token))
+        .service(web::resource("/form").wrap(CsrfMiddleware::new(CsrfPolicy::new())).route(post().to(form)))
         .route("/cached", get().to(|| ready(reply(routes::cached()))))
         .route("/cached/read", get().to(cached_read))
         .route("/cached/write", get().to(cached_write));
@@ -197,6 +200,14 @@ async fn cached_read(session: Session) -> Reply {
 
 async fn cached_write(session: Session) -> Reply {
     reply(routes::cached_write(&session))
+}
+
+async fn form_token(session: Session) -> Reply {
+    reply(routes::form_token(&session))
+}
+
+async fn form(session: Session, CsrfForm(form): CsrfForm<Marked>) -> Reply {
+    reply(routes::form(&session, &form))
 }
 
 fn reply(answered: Answered) -> Reply {

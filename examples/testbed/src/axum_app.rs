@@ -11,12 +11,13 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
-use cloakroom::SessionManager;
-use cloakroom::axum::{Error, Result, Session, SessionLayer};
+use cloakroom::axum::{CsrfForm, CsrfLayer, Error, Result, Session, SessionLayer};
+use cloakroom::{CsrfPolicy, SessionManager};
 use futures_util::{StreamExt as _, stream};
 use tokio::time::sleep;
 
 use crate::answer::{Answer, Answered};
+use crate::routes::Marked;
 use crate::{ENDING, LARGEST_BODY, routes, terminal};
 
 /// Serves until the program is asked to end.
@@ -66,6 +67,8 @@ fn router(sessions: SessionManager) -> Router {
         .route("/cached", get(|| ready(reply(routes::cached()))))
         .route("/cached/read", get(cached_read))
         .route("/cached/write", get(cached_write))
+        .route("/form", get(form_token))
+        .merge(Router::new().route("/form", post(form)).layer(CsrfLayer::new(CsrfPolicy::new())))
         .layer(SessionLayer::new(sessions.clone()))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .route("/healthz", get(|| ready("ok")))
@@ -182,6 +185,14 @@ async fn cached_read(session: Session) -> Reply {
 
 async fn cached_write(session: Session) -> Reply {
     reply(routes::cached_write(&session))
+}
+
+async fn form_token(session: Session) -> Reply {
+    reply(routes::form_token(&session))
+}
+
+async fn form(session: Session, CsrfForm(form): CsrfForm<Marked>) -> Reply {
+    reply(routes::form(&session, &form))
 }
 
 fn reply(answered: Answered) -> Reply {

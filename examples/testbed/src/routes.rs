@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cloakroom::{PublicHandle, Session, SessionManager};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Answered, blame_client};
@@ -179,6 +180,22 @@ pub(crate) fn cached_read(session: &Session) -> Answered {
 pub(crate) fn cached_write(session: &Session) -> Answered {
     session.update("cached", |old: Option<i64>| old.unwrap_or(0).wrapping_add(1))?;
     cached_read(session)
+}
+
+/// GET `/form`: a token for the form that is posted there.
+pub(crate) fn form_token(session: &Session) -> Answered {
+    Ok(Answer::text(200, &session.csrf_token()?))
+}
+
+/// What the form at `/form` holds beside its token.
+#[derive(Deserialize)]
+pub(crate) struct Marked {
+    mark: String,
+}
+
+/// POST `/form`, where requests of other sites and forms without a token of their session do not come.
+pub(crate) fn form(session: &Session, form: &Marked) -> Answered {
+    done(session.set("mark", &form.mark))
 }
 
 /// GET `/late-write`, inside the body.

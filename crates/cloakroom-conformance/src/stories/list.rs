@@ -186,6 +186,11 @@ macro_rules! __stories {
                 messages_come_once
                 messages_survive_a_login
             }
+            forgeries {
+                requests_of_other_sites_are_refused
+                forms_need_a_token_of_their_session
+                token_of_a_form_changes_at_login_rotation_and_logout
+            }
             headers {
                 token_travels_in_a_header
             }

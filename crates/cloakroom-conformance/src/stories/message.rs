@@ -34,10 +34,15 @@ impl Request {
         self
     }
 
-    /// Gives it a body; `Content-Length` and a JSON `Content-Type` come with it.
+    /// Gives it a body; `Content-Length` and, unless it has another, a JSON `Content-Type` come with it.
     pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self
+    }
+
+    /// Gives it the fields of a form as its body, encoded already; `Content-Length` and `Content-Type` come with it.
+    pub fn with_form(self, fields: &str) -> Self {
+        self.with_header("content-type", "application/x-www-form-urlencoded").with_body(fields)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -54,10 +59,10 @@ impl Request {
         }
         match &self.body {
             Some(body) => {
-                let length = body.len();
-                bytes.extend_from_slice(
-                    format!("content-type: application/json\r\ncontent-length: {length}\r\n\r\n").as_bytes(),
-                );
+                if !self.has("content-type") {
+                    bytes.extend_from_slice(b"content-type: application/json\r\n");
+                }
+                bytes.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
                 bytes.extend_from_slice(body);
             }
             None if self.method == "GET" || self.method == "TRACE" => bytes.extend_from_slice(b"\r\n"),

@@ -26,6 +26,22 @@ pub(super) fn all() -> Vec<Planted> {
             ],
         ),
         planted(
+            "forged forms with a status of success",
+            Fault {
+                response: |ask, reply, _| {
+                    if ask.path == "/form" && reply.status == 403 {
+                        reply.status = 204;
+                    }
+                },
+                ..none
+            },
+            &[
+                "forms_need_a_token_of_their_session",
+                "token_of_a_form_changes_at_login_rotation_and_logout",
+                "requests_of_other_sites_are_refused",
+            ],
+        ),
+        planted(
             "readers who are refused",
             Fault {
                 response: |ask, reply, _| {

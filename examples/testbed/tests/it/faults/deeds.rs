@@ -29,6 +29,20 @@ pub(super) fn all() -> Vec<Planted> {
             ],
         ),
         planted(
+            "requests of other sites that pass for our own",
+            Fault {
+                request: |ask, _| {
+                    if ask.path == "/form" {
+                        ask.headers.retain(|(name, _)| name != "sec-fetch-site" && name != "origin");
+                        ask.headers.push(("sec-fetch-site".into(), b"same-origin".to_vec()));
+                    }
+                    None
+                },
+                ..none
+            },
+            &["requests_of_other_sites_are_refused"],
+        ),
+        planted(
             "nothing stored with a status of failure",
             Fault {
                 request: |ask, _| {
