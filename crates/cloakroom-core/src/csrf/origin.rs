@@ -1,6 +1,6 @@
 //! An origin, as browsers write it: scheme, host and port (RFC 6454, section 6.2).
 
-use std::net::Ipv6Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 /// Scheme, host and port of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ fn is_loopback(host: &[u8]) -> bool {
     if let Some(address) = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")) {
         return ipv6(address).is_some_and(|address| address.is_loopback());
     }
-    let address = str::from_utf8(host).ok().and_then(|host| host.parse::<std::net::Ipv4Addr>().ok());
+    let address = str::from_utf8(host).ok().and_then(|host| host.parse::<Ipv4Addr>().ok());
     host == b"localhost"
         || host.ends_with(b".localhost")
         || address.is_some_and(|address| address.is_loopback())
