@@ -1,5 +1,6 @@
 //! The page on axum.
 
+#[allow(clippy::duplicate_mod, reason = "it is compiled once for each framework")]
 #[path = "handlers.rs"]
 mod handlers;
 
