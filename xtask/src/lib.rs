@@ -11,4 +11,5 @@ pub mod install;
 pub mod server;
 mod workspace;
 
+pub use crate::command::step::cargo;
 pub use crate::error::{Error, Result};

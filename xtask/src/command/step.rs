@@ -107,7 +107,14 @@ impl Watch {
 }
 
 /// Cargo, without what the `cargo run` above us has put into the environment: it would rebuild what looks at it.
-pub(crate) fn cargo() -> Command {
+///
+/// ```no_run
+/// let status = xtask::cargo().args(["build", "--package", "testbed"]).status()?;
+/// assert!(status.success());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use]
+pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();

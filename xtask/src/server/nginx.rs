@@ -319,12 +319,12 @@ http {{
     }
 }
 
-/// No header is ignored: `Cache-Control`, `Set-Cookie` and `Vary` say what may be kept.
+/// No header is ignored: `Cache-Control`, `Set-Cookie` and `Vary` say what may be kept. There is no lock: with one, those who
+/// ask for a page that nobody may keep would wait for each other.
 const CACHE: &str = "
         proxy_cache pages;
         proxy_cache_key $scheme$http_host$request_uri;
         proxy_cache_valid 200 301 302 404 10s;
-        proxy_cache_lock on;
         proxy_cache_use_stale error timeout updating;
 ";
 
