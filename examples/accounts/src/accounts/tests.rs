@@ -10,7 +10,7 @@ use crate::scratch::Scratch;
 
 /// The file in a directory of one test.
 fn file(home: &Scratch) -> PathBuf {
-    std::fs::create_dir(&**home).unwrap();
+    std::fs::create_dir(home).unwrap();
     home.join("accounts.sqlite3")
 }
 
