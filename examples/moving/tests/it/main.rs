@@ -1,0 +1,7 @@
+//! Old applications with their own crates and stores, and new ones that take over from them.
+
+mod actix_session;
+mod axum_session;
+mod site;
+mod stories;
+mod tower_sessions;
