@@ -137,6 +137,11 @@ impl Load {
         self.shared.under_way.load(Ordering::Relaxed)
     }
 
+    /// Waits until half of the visitors wait for an answer.
+    pub(crate) async fn until_busy(&self) -> Result<()> {
+        self.until("nothing was under way", |_| self.under_way() >= self.visitors.len().div_ceil(2)).await
+    }
+
     /// How many requests an instance answered so far.
     pub(crate) fn answers_of(&self, instance: SocketAddr) -> u64 {
         self.shared.book().answers_of(instance)

@@ -47,7 +47,7 @@ pub async fn roll(fleet: &mut Fleet, load: &Load, ending: Ending, ring: Option<&
     }
     let mut restarts = Vec::new();
     for (address, instance) in fleet.addresses().into_iter().zip(1..) {
-        load.go_on(2).await?;
+        load.until_busy().await?;
         let (start, under_way) = (Instant::now(), load.under_way());
         fleet.end(address, ending).await?;
         let answers = load.answers_of(address);

@@ -13,6 +13,7 @@ mod configuration;
 mod counts;
 mod dump;
 mod faults;
+mod fleet;
 mod history;
 mod outage;
 mod program;
