@@ -2,6 +2,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -27,14 +28,15 @@ impl DataDirectory {
             .mode(0o700)
             .create(&directory)
             .map_err(|error| format!("--database: {} cannot be made: {error}", directory.display()))?;
+        make_private(database)?;
         Ok(Self(directory))
     }
 
     /// Sessions in a file beside the accounts.
-    pub(crate) fn sessions_url(&self) -> String {
-        use std::os::unix::ffi::OsStrExt as _;
+    pub(crate) fn sessions_url(&self) -> Result<String, String> {
         let path = self.0.join("sessions.sqlite3");
-        format!("sqlite:{}", percent_encode(path.as_os_str().as_bytes(), OUTSIDE_PATHS))
+        make_private(&path)?;
+        Ok(format!("sqlite:{}", percent_encode(path.as_os_str().as_bytes(), OUTSIDE_PATHS)))
     }
 
     /// The keys of the sessions: of the secrets that were given, or of the one that is kept here.
@@ -45,6 +47,14 @@ impl DataDirectory {
         let path = self.0.join("secret");
         let text = kept_secret(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         KeyRing::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+}
+
+/// Makes a database that nobody else can read, whatever the directory: SQLite gives its other files the same mode.
+fn make_private(file: &Path) -> Result<(), String> {
+    match OpenOptions::new().append(true).create(true).mode(0o600).open(file) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("--database: {} cannot be opened: {error}", file.display())),
     }
 }
 

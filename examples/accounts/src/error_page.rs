@@ -6,6 +6,9 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use axum::response::Response;
 
+#[cfg(test)]
+mod tests;
+
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage {

@@ -5,11 +5,14 @@ use axum::response::{Html, IntoResponse, Response};
 use cloakroom::Session;
 
 use crate::accounts::Account;
+use crate::destination::Destination;
 use crate::error::{Error, Result};
 use crate::notice::{Message, Notice};
 
 /// What stands around every page: the messages, and the way elsewhere.
 pub(crate) struct Frame {
+    /// Which page this is, for the way elsewhere.
+    pub(crate) here: Destination,
     pub(crate) member: Option<Badge>,
     pub(crate) messages: Vec<Message>,
 }
@@ -23,15 +26,16 @@ pub(crate) struct Badge {
 
 impl Frame {
     /// Around the page of somebody who is signed in.
-    pub(crate) fn of_member(session: &Session, account: &Account) -> Result<Self> {
+    pub(crate) fn of_member(session: &Session, account: &Account, here: Destination) -> Result<Self> {
         let csrf_token = session.csrf_token()?;
         let badge = Badge { name: account.name.clone(), csrf_token };
-        Ok(Self { member: Some(badge), messages: Message::take(session)? })
+        Ok(Self { here, member: Some(badge), messages: Message::take(session)? })
     }
 
     /// Around the page of anybody else.
     pub(crate) fn of_visitor(notice: Option<Notice>) -> Self {
-        Self { member: None, messages: notice.and_then(Notice::message).into_iter().collect() }
+        let messages = notice.and_then(Notice::message).into_iter().collect();
+        Self { here: Destination::Home, member: None, messages }
     }
 
     /// The token for the forms of members.

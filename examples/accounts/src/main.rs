@@ -60,7 +60,10 @@ async fn main() -> ExitCode {
 async fn serve(options: Options) -> Outcome {
     let data = DataDirectory::of(&options.database)?;
     let keys = data.key_ring(options.secret.as_deref())?;
-    let store = options.store.unwrap_or_else(|| data.sessions_url());
+    let store = match options.store {
+        Some(url) => url,
+        None => data.sessions_url()?,
+    };
     let backend = cloakroom::connect(&store).await.map_err(|error| format!("--store: {error}"))?;
     let cookie = match options.cookie {
         Cookie::Secure => CookiePolicy::default(),

@@ -37,8 +37,8 @@ enum Sight {
 
 impl Member {
     /// What every page for members shows.
-    pub(crate) fn frame(&self) -> Result<Frame> {
-        Frame::of_member(&self.session, &self.account)
+    pub(crate) fn frame(&self, here: Destination) -> Result<Frame> {
+        Frame::of_member(&self.session, &self.account, here)
     }
 }
 

@@ -44,9 +44,7 @@ impl Notice {
     pub(crate) fn message(self) -> Option<Message> {
         let text = match self {
             Self::SignedOut => "You have signed out.",
-            Self::Ended => {
-                "You were signed out here, because your password has changed. Please sign in with the new one."
-            }
+            Self::Ended => "You were signed out here: your password has changed, or your account is gone.",
             Self::Deleted => "Your account is gone, and so are all its sign-ins.",
             Self::Unknown => return None,
         };

@@ -1,6 +1,6 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{DataDirectory, kept_secret};
 use crate::scratch::Scratch;
@@ -18,7 +18,7 @@ fn secret_is_drawn_once_and_for_nobody_else() {
     assert_eq!((mode(&home), mode(&home.join("secret"))), (0o700, 0o600));
     data.key_ring(None).unwrap();
     assert_eq!(kept_secret(&home.join("secret")).unwrap(), secret);
-    assert_eq!(fs::read_dir(&home).unwrap().count(), 1, "no draft is left");
+    assert_eq!(fs::read_dir(&home).unwrap().count(), 2, "the database and the secret: no draft is left");
 }
 
 #[test]
@@ -43,7 +43,13 @@ fn secret_that_others_can_read_is_refused() {
 }
 
 #[test]
-fn odd_paths_are_written_as_a_url() {
-    let data = DataDirectory(PathBuf::from("/srv/a b/50%?#/é"));
-    assert_eq!(data.sessions_url(), "sqlite:/srv/a%20b/50%25%3F%23/%C3%A9/sessions.sqlite3");
+fn odd_paths_are_written_as_a_url_and_made_for_nobody_else() {
+    let home = Scratch::new();
+    let odd = home.join("a b/50%?#/é");
+    let data = DataDirectory::of(&odd.join("accounts.sqlite3")).unwrap();
+    let url = data.sessions_url().unwrap();
+    assert!(url.ends_with("/a%20b/50%25%3F%23/%C3%A9/sessions.sqlite3"), "{url}");
+    for file in ["accounts.sqlite3", "sessions.sqlite3"] {
+        assert_eq!(mode(&odd.join(file)), 0o600, "{file}");
+    }
 }

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::response::IntoResponse;
 
+use crate::destination::Destination;
 use crate::error::Result;
 use crate::frame::{Frame, Page};
 use crate::member::Member;
@@ -15,5 +16,5 @@ struct Account {
 }
 
 pub(crate) async fn show(member: Member) -> Result<impl IntoResponse> {
-    Ok(Page(Account { frame: member.frame()?, name: member.account.name }))
+    Ok(Page(Account { frame: member.frame(Destination::Account)?, name: member.account.name }))
 }

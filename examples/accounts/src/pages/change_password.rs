@@ -78,6 +78,6 @@ fn again(member: &Member, error: &'static str) -> Result<Response> {
 }
 
 fn page(member: &Member, error: Option<&'static str>) -> Result<Response> {
-    let (frame, name) = (member.frame()?, member.account.name.clone());
+    let (frame, name) = (member.frame(Destination::ChangePassword)?, member.account.name.clone());
     Ok(Page(ChangePassword { frame, name, error }).into_response())
 }

@@ -58,6 +58,6 @@ pub(crate) async fn submit(
 }
 
 fn page(member: &Member, next: Destination, error: Option<&'static str>) -> Result<Response> {
-    let (frame, name) = (member.frame()?, member.account.name.clone());
+    let (frame, name) = (member.frame(next)?, member.account.name.clone());
     Ok(Page(Confirm { frame, name, next, error }).into_response())
 }

@@ -9,6 +9,7 @@ use cloakroom::axum::CsrfForm;
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::destination::Destination;
 use crate::error::Result;
 use crate::frame::{Frame, Page};
 use crate::member::{Member, RecentMember};
@@ -52,6 +53,6 @@ pub(crate) async fn submit(
 }
 
 fn page(member: &Member, error: Option<&'static str>) -> Result<Response> {
-    let (frame, name) = (member.frame()?, member.account.name.clone());
+    let (frame, name) = (member.frame(Destination::DeleteAccount)?, member.account.name.clone());
     Ok(Page(DeleteAccount { frame, name, error }).into_response())
 }

@@ -44,7 +44,7 @@ pub(crate) async fn show(State(app): State<App>, member: Member) -> Result<impl 
         Err(error) if error.kind() == ErrorKind::Unsupported => None,
         Err(error) => return Err(error.into()),
     };
-    Ok(Page(Devices { frame: member.frame()?, devices }))
+    Ok(Page(Devices { frame: member.frame(Destination::Devices)?, devices }))
 }
 
 pub(crate) async fn end(

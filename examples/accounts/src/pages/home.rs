@@ -5,6 +5,7 @@ use axum::extract::Query;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 
+use crate::destination::Destination;
 use crate::error::Result;
 use crate::frame::{Frame, Page};
 use crate::member::Member;
@@ -26,7 +27,7 @@ pub(crate) async fn show(
     Query(address): Query<Address>,
 ) -> Result<impl IntoResponse> {
     let frame = match &member {
-        Some(member) => member.frame()?,
+        Some(member) => member.frame(Destination::Home)?,
         None => Frame::of_visitor(address.notice),
     };
     Ok(Page(Home { frame }))

@@ -87,5 +87,5 @@ fn count(member: &Member) -> Result<usize> {
 
 fn page(member: &Member, error: Option<&'static str>) -> Result<Response> {
     let notes = member.session.get(NOTES)?.unwrap_or_default();
-    Ok(Page(Notes { frame: member.frame()?, notes, error }).into_response())
+    Ok(Page(Notes { frame: member.frame(Destination::Notes)?, notes, error }).into_response())
 }

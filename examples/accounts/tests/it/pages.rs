@@ -53,6 +53,17 @@ fn every_page_is_guarded_kept_out_of_caches_and_labelled() {
 }
 
 #[test]
+fn page_of_a_member_says_which_one_it_is() {
+    let server = Server::start(&[]);
+    let ada = server.browser().sign_up("Ada");
+    for (path, id) in [("/", "home"), ("/notes", "notes"), ("/devices", "devices"), ("/account", "account")] {
+        let page = ada.get(path).is(200);
+        assert_eq!(page.html.matches("aria-current").count(), 1);
+        assert!(page.html.contains(&format!("id=\"nav-{id}\" aria-current=\"page\"")), "{page:#?}");
+    }
+}
+
+#[test]
 fn style_sheet_needs_no_session() {
     let server = Server::start(&[]);
     let ada = server.browser().sign_up("Ada");

@@ -1,5 +1,6 @@
 //! Signing up, in and out; being remembered.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::browser::{Browser, PASSWORD};
@@ -161,4 +162,32 @@ fn restart_signs_nobody_out() {
     assert_eq!((ada.who().as_deref(), bob.who().as_deref()), (Some("Ada"), Some("Bob")));
     assert_eq!(ada.get("/notes").texts("text"), ["buy milk"]);
     assert_eq!(server.browser().sign_in("Ada").who().as_deref(), Some("Ada"));
+}
+
+#[test]
+fn sign_out_beats_what_another_tab_was_about_to_do() {
+    let server = Server::start(&[]);
+    let ada = server.browser().sign_up("Ada");
+    // One tab waits for its password to be hashed, behind others that wait for theirs; it may be quicker all the same.
+    for _ in 0..10 {
+        let (page, home) = (ada.get("/confirm"), ada.get("/"));
+        let crowd: Vec<_> = (0..8).map(|_| server.browser()).collect();
+        let page = thread::scope(|scope| {
+            crowd.iter().for_each(|browser| {
+                scope.spawn(|| try_in(browser, "Ada", "wrong"));
+            });
+            thread::sleep(Duration::from_millis(50));
+            let slow = scope.spawn(|| ada.submit(&page, "confirm-form", &[("password", PASSWORD)]));
+            thread::sleep(Duration::from_millis(50));
+            ada.clone_jar().submit(&home, "sign-out-form", &[]);
+            slow.join().unwrap()
+        });
+        if page.status == 409 {
+            page.fails_with(409).sets_no_cookie();
+            assert_eq!(ada.who(), None);
+            return;
+        }
+        ada.clone().sign_in("Ada");
+    }
+    panic!("no sign-out was quick enough");
 }

@@ -1,0 +1,48 @@
+use axum::body::to_bytes;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::response::{Html, IntoResponse, Response};
+use cloakroom::ErrorKind;
+use cloakroom::axum::Error;
+
+use super::render;
+
+fn refused(kind: ErrorKind) -> Response {
+    Error::from(cloakroom::Error::new(kind)).into_response()
+}
+
+async fn text(response: Response) -> String {
+    String::from_utf8(to_bytes(response.into_body(), 10_000).await.unwrap().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn what_a_session_refuses_is_told_in_words_of_its_own() {
+    for (kind, status, words) in [
+        (ErrorKind::CrossSite, 403, "It came from another site"),
+        (ErrorKind::Ended, 409, "It was ended or renewed in another tab"),
+        (ErrorKind::TooLarge, 413, "There is no room for it"),
+        (ErrorKind::Other, 500, "It is our fault"),
+        (ErrorKind::Unsupported, 501, "nobody can list them"),
+        (ErrorKind::Unavailable, 503, "You have not been signed out"),
+        (ErrorKind::OutcomeUnknown, 503, "look first whether it has arrived"),
+    ] {
+        let page = render(refused(kind)).await;
+        assert_eq!(page.status().as_u16(), status, "{kind:?}");
+        assert_eq!(page.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+        assert_eq!(page.headers()[CACHE_CONTROL], "no-store");
+        assert!(text(page).await.contains(words), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn headers_of_a_refusal_stay() {
+    assert_eq!(render(refused(ErrorKind::Contention)).await.headers()[RETRY_AFTER], "1");
+}
+
+#[tokio::test]
+async fn pages_and_whatever_went_well_are_left_alone() {
+    let form = (StatusCode::UNPROCESSABLE_ENTITY, Html("a form, once more")).into_response();
+    assert_eq!(text(render(form).await).await, "a form, once more");
+    let style = ([(CONTENT_TYPE, "text/css")], "p {}").into_response();
+    assert_eq!(text(render(style).await).await, "p {}");
+}
