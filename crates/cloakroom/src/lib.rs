@@ -31,3 +31,16 @@ pub use cloakroom_actix as actix;
 #[cfg(feature = "axum")]
 #[doc(inline)]
 pub use cloakroom_axum as axum;
+
+/// The examples of pages that no crate shows.
+#[cfg(all(doctest, feature = "actix", feature = "axum", feature = "memory"))]
+mod pages {
+    #[doc = include_str!("../../../docs/from-actix-session.md")]
+    mod from_actix_session {}
+    #[doc = include_str!("../../../docs/from-axum-session.md")]
+    mod from_axum_session {}
+    #[doc = include_str!("../../../docs/from-tower-sessions.md")]
+    mod from_tower_sessions {}
+    #[doc = include_str!("../../../docs/moving-sessions.md")]
+    mod moving_sessions {}
+}
