@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use cloakroom_codec::{CsrfSeed, KeyRing, Keys};
+use cloakroom_codec::{CsrfBinding, KeyRing, Keys};
 use cloakroom_core::CsrfPolicy;
 use libfuzzer_sys::fuzz_target;
 
@@ -14,13 +14,13 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
 });
 
 fuzz_target!(|input: (Vec<u8>, [u8; 16], usize, u8, Option<String>, Option<String>, Option<String>)| {
-    let (text, seed, at, change, site, origin, host) = input;
-    let seed = CsrfSeed::from_bytes(seed);
-    assert!(KEYS.check_csrf_token(&seed, &text).is_err());
-    let mut token = KEYS.write_csrf_token(&seed).unwrap().into_bytes();
+    let (text, binding, at, change, site, origin, host) = input;
+    let binding = CsrfBinding::new(binding, 1);
+    assert!(KEYS.check_csrf_token(&binding, &text).is_err());
+    let mut token = KEYS.write_csrf_token(&binding).unwrap().into_bytes();
     let at = at % token.len();
     token[at] ^= change;
-    assert_eq!(KEYS.check_csrf_token(&seed, &token).is_ok(), change == 0);
+    assert_eq!(KEYS.check_csrf_token(&binding, &token).is_ok(), change == 0);
 
     let passed = CsrfPolicy::new().check("POST", host.as_deref().map(str::as_bytes), |name| match name {
         "sec-fetch-site" => site.as_deref().map(str::as_bytes),

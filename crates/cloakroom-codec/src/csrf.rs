@@ -1,4 +1,4 @@
-//! The token that a session's forms carry, and the seed that it is bound to.
+//! The token that a session's forms carry, and what it is bound to.
 
 use std::fmt;
 
@@ -21,69 +21,62 @@ const MAC_LEN: usize = 16;
 const BYTES_LEN: usize = SIGNED_LEN + MAC_LEN;
 const LABEL: &[u8] = b"cloakroom/v1/csrf-token";
 
-/// What the tokens of a session's forms are bound to; the record keeps it, and nobody else learns it. `Debug`
+/// What the tokens of a session's forms are bound to: the session, and which login or rotation of it. `Debug`
 /// hides it.
 ///
 /// ```
-/// use cloakroom_codec::CsrfSeed;
+/// use cloakroom_codec::CsrfBinding;
 ///
-/// let seed = CsrfSeed::random()?;
-/// assert_eq!(format!("{seed:?}"), "CsrfSeed(..)");
+/// let binding = CsrfBinding::new([7; 16], 2);
+/// assert_eq!(format!("{binding:?}"), "CsrfBinding(..)");
 /// # Ok::<(), cloakroom_codec::Error>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct CsrfSeed([u8; 16]);
+pub struct CsrfBinding {
+    session: [u8; 16],
+    generation: [u8; 8],
+}
 
-impl CsrfSeed {
-    /// Draws a fresh seed.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Random`]: the operating system gave no random bytes.
-    pub fn random() -> Result<Self, Error> {
-        random_array().map(Self)
-    }
-
-    /// Takes 16 bytes as a seed.
+impl CsrfBinding {
+    /// Binds to a session, by 16 bytes that no other session has, such as its handle, and to its generation.
     #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 16 bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
+    pub const fn new(session: [u8; 16], generation: u64) -> Self {
+        Self { session, generation: generation.to_be_bytes() }
     }
 }
 
-impl fmt::Debug for CsrfSeed {
+impl fmt::Debug for CsrfBinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CsrfSeed(..)")
+        f.write_str("CsrfBinding(..)")
     }
 }
 
-pub(crate) fn write(key: &Subkeys, namespace: &str, seed: &CsrfSeed) -> Result<String, Error> {
-    Ok(write_with_nonce(key, namespace, seed, &random_array()?))
+pub(crate) fn write(key: &Subkeys, namespace: &str, binding: &CsrfBinding) -> Result<String, Error> {
+    Ok(write_with_nonce(key, namespace, binding, &random_array()?))
 }
 
-/// The nonce makes two tokens of one seed differ, so that a page's compressed length tells nothing (BREACH).
+/// The nonce makes two tokens of one session differ, so that a page's compressed length tells nothing (BREACH).
 pub(crate) fn write_with_nonce(
     key: &Subkeys,
     namespace: &str,
-    seed: &CsrfSeed,
+    binding: &CsrfBinding,
     nonce: &[u8; NONCE_LEN],
 ) -> String {
     let mut bytes = Vec::with_capacity(BYTES_LEN);
     bytes.push(VERSION);
     bytes.extend_from_slice(&key.id);
     bytes.extend_from_slice(nonce);
-    let mac = mac(key, namespace, seed, &bytes).finalize().into_bytes();
+    let mac = mac(key, namespace, binding, &bytes).finalize().into_bytes();
     bytes.extend(mac.into_iter().take(MAC_LEN));
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-pub(crate) fn check(keys: &[Subkeys], namespace: &str, seed: &CsrfSeed, text: &[u8]) -> Result<(), Error> {
+pub(crate) fn check(
+    keys: &[Subkeys],
+    namespace: &str,
+    binding: &CsrfBinding,
+    text: &[u8],
+) -> Result<(), Error> {
     if text.len() != CSRF_TOKEN_LEN {
         return Err(ErrorKind::Malformed.into());
     }
@@ -94,7 +87,7 @@ pub(crate) fn check(keys: &[Subkeys], namespace: &str, seed: &CsrfSeed, text: &[
         return Err(ErrorKind::Unsupported.into());
     }
     let key = keys.iter().find(|key| key.id == parts.key_id).ok_or(ErrorKind::UnknownKey)?;
-    mac(key, namespace, seed, parts.signed)
+    mac(key, namespace, binding, parts.signed)
         .verify_truncated_left(&parts.mac)
         .map_err(|_| ErrorKind::BadSeal.into())
 }
@@ -118,6 +111,6 @@ impl<'a> Parts<'a> {
     }
 }
 
-fn mac(key: &Subkeys, namespace: &str, seed: &CsrfSeed, signed: &[u8]) -> HmacSha256 {
-    mac_of(&key.csrf, &[LABEL, namespace.as_bytes(), &seed.0, signed])
+fn mac(key: &Subkeys, namespace: &str, binding: &CsrfBinding, signed: &[u8]) -> HmacSha256 {
+    mac_of(&key.csrf, &[LABEL, namespace.as_bytes(), &binding.session, &binding.generation, signed])
 }

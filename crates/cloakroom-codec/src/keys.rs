@@ -5,7 +5,7 @@ use std::fmt;
 use hmac::Mac as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::csrf::{self, CsrfSeed};
+use crate::csrf::{self, CsrfBinding};
 use crate::derive::{Subkeys, digest_of, mac_of};
 use crate::error::Error;
 use crate::seal::{self, Binding, Purpose};
@@ -222,30 +222,30 @@ impl Keys {
         digest_of(&[FINGERPRINT, self.namespace.as_bytes(), fingerprint])
     }
 
-    /// Writes a token for the forms of the session with this seed, in
+    /// Writes a token for the forms of a session, in
     /// [`CSRF_TOKEN_LEN`](crate::CSRF_TOKEN_LEN) characters that need no escaping in HTML, signed under the key
-    /// that writes. Two tokens of one seed differ.
+    /// that writes. Two tokens of one session differ.
     ///
     /// ```
-    /// use cloakroom_codec::{CSRF_TOKEN_LEN, CsrfSeed, KeyRing};
+    /// use cloakroom_codec::{CSRF_TOKEN_LEN, CsrfBinding, KeyRing, random_array};
     ///
     /// let keys = KeyRing::generate().bind("shop")?;
-    /// let seed = CsrfSeed::random()?;
-    /// let text = keys.write_csrf_token(&seed)?;
+    /// let session = random_array()?;
+    /// let text = keys.write_csrf_token(&CsrfBinding::new(session, 1))?;
     /// assert_eq!(text.len(), CSRF_TOKEN_LEN);
-    /// keys.check_csrf_token(&seed, text.as_bytes())?;
-    /// assert!(keys.check_csrf_token(&CsrfSeed::random()?, text.as_bytes()).is_err());
+    /// keys.check_csrf_token(&CsrfBinding::new(session, 1), text.as_bytes())?;
+    /// assert!(keys.check_csrf_token(&CsrfBinding::new(session, 2), text.as_bytes()).is_err());
     /// # Ok::<(), cloakroom_codec::Error>(())
     /// ```
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Random`](crate::ErrorKind::Random): the operating system gave no random bytes.
-    pub fn write_csrf_token(&self, seed: &CsrfSeed) -> Result<String, Error> {
-        csrf::write(self.writing(), &self.namespace, seed)
+    pub fn write_csrf_token(&self, binding: &CsrfBinding) -> Result<String, Error> {
+        csrf::write(self.writing(), &self.namespace, binding)
     }
 
-    /// Vouches that this ring wrote a form's token for the session with this seed.
+    /// Vouches that this ring wrote a form's token for this session, in this generation.
     ///
     /// The length is checked first, the MAC in constant time under the one key that the token names. Exactly
     /// one text is accepted for each token.
@@ -255,9 +255,10 @@ impl Keys {
     /// - [`ErrorKind::Malformed`](crate::ErrorKind::Malformed): not 50 characters of canonical base64url.
     /// - [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): a token of another version.
     /// - [`ErrorKind::UnknownKey`](crate::ErrorKind::UnknownKey): its key is not in the ring.
-    /// - [`ErrorKind::BadSeal`](crate::ErrorKind::BadSeal): it was written for another seed, or not by this ring.
-    pub fn check_csrf_token(&self, seed: &CsrfSeed, text: &[u8]) -> Result<(), Error> {
-        csrf::check(&self.keys, &self.namespace, seed, text)
+    /// - [`ErrorKind::BadSeal`](crate::ErrorKind::BadSeal): it was written for another session or generation, or not by
+    ///   this ring.
+    pub fn check_csrf_token(&self, binding: &CsrfBinding, text: &[u8]) -> Result<(), Error> {
+        csrf::check(&self.keys, &self.namespace, binding, text)
     }
 
     #[expect(clippy::indexing_slicing, reason = "a key ring is never empty")]

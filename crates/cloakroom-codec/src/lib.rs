@@ -24,7 +24,7 @@ mod xaes;
 #[cfg(test)]
 mod vectors;
 
-pub use crate::csrf::{CSRF_TOKEN_LEN, CsrfSeed};
+pub use crate::csrf::{CSRF_TOKEN_LEN, CsrfBinding};
 pub use crate::error::{Error, ErrorKind};
 pub use crate::extensions::Extensions;
 pub use crate::key_ring::KeyRing;

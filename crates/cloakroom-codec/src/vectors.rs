@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::derive::{self, expand, extract};
 use crate::{
-    CsrfSeed, Extensions, Flags, Handle, KeyRing, Login, Predecessor, Purpose, Secret, SecretHash, State,
+    CsrfBinding, Extensions, Flags, Handle, KeyRing, Login, Predecessor, Purpose, Secret, SecretHash, State,
     TokenKey, Value, csrf, seal,
 };
 
@@ -59,7 +59,8 @@ struct CsrfVectors {
     secrets: Vec<String>,
     namespace: String,
     subkeys: Vec<String>,
-    seed: String,
+    session: String,
+    generation: u64,
     nonce: String,
     tokens: Vec<String>,
 }
@@ -127,15 +128,15 @@ fn tokens_and_digests_are_those_of_version_1() {
 fn csrf_tokens_are_those_of_version_1() {
     let vectors: CsrfVectors = serde_json::from_str(include_str!("../tests/vectors/csrf_v1.json")).unwrap();
     let keys = KeyRing::documented().bind(&vectors.namespace).unwrap();
-    let seed = CsrfSeed::from_bytes(array(&vectors.seed));
+    let binding = CsrfBinding::new(array(&vectors.session), vectors.generation);
     assert_eq!((vectors.subkeys.len(), vectors.tokens.len()), (2, 2));
     for ((secret, subkey), token) in vectors.secrets.iter().zip(&vectors.subkeys).zip(&vectors.tokens) {
         let prk = extract(&bytes(secret));
         assert_eq!(*subkey, hex(&*expand::<32>(&prk, derive::CSRF, &vectors.namespace)));
         let key = derive::Subkeys::derive(&prk, &vectors.namespace);
-        let written = csrf::write_with_nonce(&key, &vectors.namespace, &seed, &array(&vectors.nonce));
+        let written = csrf::write_with_nonce(&key, &vectors.namespace, &binding, &array(&vectors.nonce));
         assert_eq!(written, *token);
-        keys.check_csrf_token(&seed, token.as_bytes()).unwrap();
+        keys.check_csrf_token(&binding, token.as_bytes()).unwrap();
     }
 }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use cloakroom_codec::{State, TokenKey};
 
-use crate::csrf_seed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EndReason, RejectReason, SessionEventKind};
 use crate::live::{Live, Origin, Place};
@@ -60,7 +59,6 @@ impl Inner {
         let Some(ttl) = self.ttl(state) else { return Err(Error::new(ErrorKind::Ended)) };
         let mut state = state.clone();
         state.revision = state.revision.wrapping_add(1);
-        csrf_seed::ensure(&mut state)?;
         state.idle_deadline = Some(self.now().saturating_add(millis(ttl)));
         let plaintext = state.encode()?;
         if plaintext.len() > self.max_size {

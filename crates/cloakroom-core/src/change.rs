@@ -1,9 +1,9 @@
 //! What a request did to its session, noted so that it can be done again on top of another's change.
 
-use cloakroom_codec::{CsrfSeed, Flags, Login as BoundLogin, State, Value};
+use cloakroom_codec::{Flags, Login as BoundLogin, State, Value};
 
-use crate::csrf_seed;
 use crate::error::Result;
+use crate::form;
 use crate::login::VisitorValues;
 
 /// One thing that a request did.
@@ -40,11 +40,10 @@ pub(crate) enum Change {
     Authenticate(Box<Authentication>),
     Rotate {
         at: u64,
-        seed: CsrfSeed,
     },
-    /// Gives the session a seed, if it has none yet.
-    Sow {
-        seed: CsrfSeed,
+    /// A form was written before the session had a name.
+    NameForForms {
+        fresh: [u8; 16],
     },
     Expire {
         idle: u64,
@@ -68,7 +67,6 @@ pub(crate) struct Authentication {
     pub(crate) at: u64,
     pub(crate) idle: u64,
     pub(crate) absolute: u64,
-    pub(crate) seed: CsrfSeed,
 }
 
 /// Why a replay stopped.
@@ -124,17 +122,12 @@ impl Change {
                 }
             }
             Self::Authenticate(authentication) => authentication.apply(state),
-            Self::Rotate { at, seed } => {
+            Self::Rotate { at } => {
                 state.generation = state.generation.wrapping_add(1);
                 state.rotated_at = Some(*at);
                 state.predecessor = None;
-                csrf_seed::renew(state, seed);
             }
-            Self::Sow { seed } => {
-                if csrf_seed::of(state).is_none() {
-                    csrf_seed::renew(state, seed);
-                }
-            }
+            Self::NameForForms { fresh } => form::name(state, *fresh),
             Self::Expire { idle, absolute } => {
                 let start = state.authenticated_at.unwrap_or(state.created_at);
                 state.idle = *idle;
@@ -189,7 +182,6 @@ impl Authentication {
         state.authenticated_at = Some(self.at);
         state.rotated_at = Some(self.at);
         state.predecessor = None;
-        csrf_seed::renew(state, &self.seed);
         let (idle, absolute) = state.lifetime_override.map_or((self.idle, self.absolute), |all| (all, all));
         state.idle = idle;
         state.absolute_deadline = self.at.saturating_add(absolute);
@@ -207,15 +199,15 @@ pub(crate) fn differs(a: &State, b: &State) -> bool {
         || a.login.as_ref().map(|login| &login.principal) != b.login.as_ref().map(|login| &login.principal)
         || a.flashes != b.flashes
         || a.values != b.values
-        || csrf_seed::of(a).map(|seed| *seed.as_bytes()) != csrf_seed::of(b).map(|seed| *seed.as_bytes())
+        || form::id(a) != form::id(b)
 }
 
 #[cfg(test)]
 mod tests {
-    use cloakroom_codec::{CsrfSeed, Flags, Login, SecretHash, State, Value};
+    use cloakroom_codec::{Flags, Login, SecretHash, State, Value};
 
     use super::differs;
-    use crate::csrf_seed;
+    use crate::form;
 
     /// Sets one field.
     type Field = fn(&mut State);
@@ -234,7 +226,7 @@ mod tests {
             ("principal", |state| state.login = Some(ada())),
             ("flashes", |state| state.flashes.push(value())),
             ("values", |state| drop(state.values.insert("key", value()))),
-            ("seed", |state| csrf_seed::renew(state, &CsrfSeed::from_bytes([9; 16]))),
+            ("name for forms", |state| form::name(state, [9; 16])),
         ];
         for (name, change) in changes {
             let mut other = state.clone();

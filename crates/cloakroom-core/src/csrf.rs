@@ -23,6 +23,15 @@ use origin::Origin;
 /// above all. [`Session::csrf_token`](crate::Session::csrf_token) is the second line behind it. It protects
 /// only sessions in cookies: what a script must add by hand, such as a header, no other site can send.
 ///
+/// What it refuses though it may be honest, so that routes for it belong outside:
+///
+/// - clients that are no browsers, WebSocket clients among them: they send neither header;
+/// - what an identity provider or a payment service makes the browser post (`response_mode=form_post`, SAML), and
+///   webhooks;
+/// - the application's own forms on pages with `Referrer-Policy: no-referrer`, where the browser sends no
+///   `Sec-Fetch-Site`: it is an old one, or the page came over plain HTTP. They come with `Origin: null`; use
+///   `same-origin` or `strict-origin-when-cross-origin`.
+///
 /// It follows the OWASP cheat sheet on cross-site request forgery and the W3C's Fetch Metadata Request Headers.
 ///
 /// ```
@@ -71,7 +80,7 @@ impl CsrfPolicy {
 
     /// Trusts the pages of one more origin, such as `https://accounts.example.com`.
     ///
-    /// Name the application's own where a proxy changes `Host` on the way.
+    /// Name the application's own where a proxy changes `Host` on the way, or drops its port.
     ///
     /// ```
     /// use cloakroom_core::CsrfPolicy;
@@ -83,17 +92,20 @@ impl CsrfPolicy {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Misconfigured`] for what is no scheme, host and perhaps port, in ASCII, and for `http:`
-    /// anywhere but on a loopback host.
+    /// [`ErrorKind::Misconfigured`] for what is not `https:` or `http:` with a host and perhaps a port, in ASCII
+    /// and the scheme in lower case, and for `http:` anywhere but on a loopback host, unless
+    /// [`danger_insecure_origins`](Self::danger_insecure_origins) was said before.
     pub fn with_trusted_origin(mut self, origin: &str) -> Result<Self> {
         let parsed = Origin::parse(origin.as_bytes()).ok_or_else(|| {
             Error::misconfigured(format!(
-                "`{origin}` is no origin: give scheme, host and perhaps port, as in `https://accounts.example.com`"
+                "`{origin}` cannot be trusted: give `https:`, host and perhaps port, as in \
+                 `https://accounts.example.com`"
             ))
         })?;
-        if !parsed.is_secure() {
+        if !parsed.is_secure() && self.insecure == Insecure::OnLoopback {
             return Err(Error::misconfigured(format!(
-                "whoever is on the network can make pages of `{origin}`: trust its `https:` origin"
+                "whoever is on the network can make pages of `{origin}`: trust its `https:` origin, or say \
+                 `danger_insecure_origins` before"
             )));
         }
         self.trusted.push(parsed);

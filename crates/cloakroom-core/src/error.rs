@@ -77,7 +77,7 @@ impl Error {
             | ErrorKind::Contention
             | ErrorKind::OutcomeUnknown
             | ErrorKind::Full => 503,
-            ErrorKind::CrossSite => 403,
+            ErrorKind::CrossSite | ErrorKind::StaleForm => 403,
             ErrorKind::Ended | ErrorKind::LimitReached => 409,
             ErrorKind::TooLarge => 413,
             ErrorKind::Unsupported => 501,
@@ -97,6 +97,7 @@ impl Error {
         match self.status() {
             409 if self.0.kind == ErrorKind::LimitReached => "too many sessions",
             503 => "session store unavailable",
+            403 if self.0.kind == ErrorKind::StaleForm => "form out of date: load the page again",
             403 => "cross-site request refused",
             409 => "session ended",
             413 => "session too large",
@@ -127,6 +128,7 @@ impl fmt::Display for Error {
             ErrorKind::Full => "the session store has no room for a new session",
             ErrorKind::LimitReached => "the principal has as many sessions as there may be",
             ErrorKind::CrossSite => "the request does not come from a page of the application",
+            ErrorKind::StaleForm => "the token of the form is not one of this session now",
             ErrorKind::Unsupported => "the session store cannot do this",
             ErrorKind::Malformed => "the text is not a session handle",
             ErrorKind::Misconfigured => "the sessions are misconfigured",
@@ -197,8 +199,11 @@ pub enum ErrorKind {
     Full,
     /// The principal has as many sessions as there may be (`SessionLimit::Refuse`); the login was not stored.
     LimitReached,
-    /// A request that another site may have made, or a form without a token of its session; nothing was done.
+    /// A request that another site may have made (`CsrfPolicy`); nothing was done.
     CrossSite,
+    /// A form without a token of its session: from before a login or a logout in another tab, or forged; nothing
+    /// was done.
+    StaleForm,
     /// The store has no index of principals, or another ability that was asked for.
     Unsupported,
     /// A text that is not a public handle.
@@ -223,6 +228,7 @@ mod tests {
             (ErrorKind::Ended, 409, "session ended"),
             (ErrorKind::LimitReached, 409, "too many sessions"),
             (ErrorKind::CrossSite, 403, "cross-site request refused"),
+            (ErrorKind::StaleForm, 403, "form out of date: load the page again"),
             (ErrorKind::TooLarge, 413, "session too large"),
             (ErrorKind::Unsupported, 501, "not supported by the session store"),
             (ErrorKind::Value, 500, "internal server error"),

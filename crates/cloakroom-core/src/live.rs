@@ -8,8 +8,8 @@ use cloakroom_codec::{Handle, Secret, State, TokenKey};
 
 use crate::carried::Carried;
 use crate::change::{Change, differs};
-use crate::csrf_seed;
 use crate::error::{Error, ErrorKind, Result};
+use crate::form;
 use crate::manager::Inner;
 use crate::store::{StoreKey, Version};
 
@@ -63,6 +63,8 @@ pub(crate) struct Live {
     pub(crate) news: News,
     /// Whether there was a session when the request came.
     pub(crate) was_new: bool,
+    /// Whether the response holds a token of a form, which nobody but this login may see.
+    pub(crate) has_form: bool,
     /// Sessions that this client had or may have had, and has no token of any more: one that a login of its own rotated
     /// away, one whose creation was never answered.
     pub(crate) forerunners: Vec<StoreKey>,
@@ -175,6 +177,7 @@ impl Live {
             reach: Reach::Request,
             news: News::None,
             was_new,
+            has_form: false,
             forerunners: Vec::new(),
         }
     }
@@ -230,6 +233,6 @@ pub(crate) fn has_content(state: &State) -> bool {
     state.login.is_some()
         || !state.values.is_empty()
         || !state.flashes.is_empty()
-        // Asked for by a form: nothing else gives a visitor's session a seed before it is stored.
-        || csrf_seed::of(state).is_some()
+        // A form was written for a visitor.
+        || form::id(state).is_some()
 }

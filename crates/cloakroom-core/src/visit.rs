@@ -376,7 +376,7 @@ async fn close(shared: &Shared) -> Reply {
     let live = shared.live();
     let known = live.seen().login.is_some() || live.base.login.is_some();
     let cache = match manager.caches {
-        _ if refusal.is_some() || live.news != News::None => CacheRule::NoStore,
+        _ if refusal.is_some() || live.news != News::None || live.has_form => CacheRule::NoStore,
         Caches::AsTheHandlerSays => CacheRule::Free,
         Caches::Restricted if known || matches!(live.phase, Phase::LoggedOut(Deletion::Done)) => {
             CacheRule::NoStore

@@ -35,6 +35,7 @@ fn app(sessions: SessionManager) -> Router {
 }
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+const STALE: &str = "form out of date: load the page again";
 const OURS: (&str, &str) = ("sec-fetch-site", "same-origin");
 
 async fn send(app: &Router, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
@@ -146,7 +147,7 @@ async fn form_without_a_token_of_its_session_is_refused() {
         String::new(),
     ] {
         let answer = send(&app, "/name", &[("cookie", &cookie), FORM, OURS], body.clone()).await;
-        assert_eq!((answer.status.as_u16(), &*answer.body), (403, "cross-site request refused"), "{body}");
+        assert_eq!((answer.status.as_u16(), &*answer.body), (403, STALE), "{body}");
     }
     let body = format!("name=Ada&csrf_token={token}");
     let answer = send(&app, "/name", &[FORM, OURS], body.clone()).await;

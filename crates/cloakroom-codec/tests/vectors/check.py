@@ -242,13 +242,14 @@ def vectors():
     }
 
 
-SEED = bytes(range(0x80, 0x90))
+SESSION = bytes(range(0x80, 0x90))
+GENERATION = 0x0102030405060708
 CSRF_NONCE = bytes(range(0x90, 0xA0))
 
 
 def csrf_token(secret_of_ring):
     signed = b"\x01" + subkey(secret_of_ring, "key-id", NAMESPACE, 4) + CSRF_NONCE
-    tag = mac(subkey(secret_of_ring, "csrf", NAMESPACE), label("csrf-token"), NAMESPACE, SEED, signed)[:16]
+    tag = mac(subkey(secret_of_ring, "csrf", NAMESPACE), label("csrf-token"), NAMESPACE, SESSION, struct.pack(">Q", GENERATION), signed)[:16]
     return base64.urlsafe_b64encode(signed + tag).decode().rstrip("=")
 
 
@@ -257,7 +258,8 @@ def csrf_vectors():
         "secrets": [s.hex() for s in SECRETS],
         "namespace": NAMESPACE.decode(),
         "subkeys": [subkey(s, "csrf", NAMESPACE).hex() for s in SECRETS],
-        "seed": SEED.hex(),
+        "session": SESSION.hex(),
+        "generation": GENERATION,
         "nonce": CSRF_NONCE.hex(),
         "tokens": [csrf_token(s) for s in SECRETS],
     }

@@ -40,8 +40,9 @@ pub async fn requests_of_other_sites_are_refused(app: &impl App) {
 
 /// A form that carries no token of its session is refused, wherever it comes from.
 ///
-/// 1. Each page has a token of 50 characters of its own, and each of them is good.
-/// 2. No token, one of another visitor's, a spoilt one, or two: `403`, and nothing is stored.
+/// 1. Each page has a token of 50 characters of its own, and each of them is good. No cache keeps the page.
+/// 2. No token, one of another visitor's, a spoilt one, or two: `403 form out of date: load the page again`, and
+///    nothing is stored.
 /// 3. A stranger's form begins no session.
 pub async fn forms_need_a_token_of_their_session(app: &impl App) {
     let instance = app.start(Settings::new()).await;
@@ -61,11 +62,11 @@ pub async fn forms_need_a_token_of_their_session(app: &impl App) {
         format!("mark=evil&csrf_token={first}&csrf_token={first}"),
         format!("mark=evil&csrf_token={}", client.token().unwrap_or_default()),
     ] {
-        refused(client.ask(form(OURS, &bad)).await);
+        stale(client.ask(form(OURS, &bad)).await);
     }
     assert!(marked(&client).await == "good", "a form without its token was stored");
     let stranger = Client::of(&instance);
-    refused(stranger.ask(form(OURS, &format!("mark=evil&csrf_token={first}"))).await);
+    stale(stranger.ask(form(OURS, &format!("mark=evil&csrf_token={first}"))).await);
     assert!(stranger.token().is_none(), "a refused form began a session");
 }
 
@@ -82,7 +83,7 @@ pub async fn token_of_a_form_changes_at_login_rotation_and_logout(app: &impl App
     let mut before = visitors;
     for step in ["/login/ada", "/rotate", "/login/ada", "/logout"] {
         client.post(step).await.is(204);
-        refused(client.ask(form(OURS, &format!("mark=evil&csrf_token={before}"))).await);
+        stale(client.ask(form(OURS, &format!("mark=evil&csrf_token={before}"))).await);
         before = token(&client).await;
         client.ask(form(OURS, &format!("mark=2&csrf_token={before}"))).await.is(204);
     }
@@ -96,7 +97,9 @@ fn form(headers: &[(&str, &str)], body: &str) -> Request {
 }
 
 async fn token(client: &Client) -> String {
-    let token = client.get("/form").await.is(200).text();
+    let page = client.get("/form").await.is(200);
+    assert!(page.list("cache-control") == ["no-store"], "caches may keep the token of a form");
+    let token = page.text();
     assert!(token.len() == 50, "a token of a form has {} characters", token.len());
     token
 }
@@ -107,6 +110,16 @@ async fn marked(client: &Client) -> serde_json::Value {
 
 #[track_caller]
 fn refused(response: Response) {
+    says(response, "cross-site request refused");
+}
+
+#[track_caller]
+fn stale(response: Response) {
+    says(response, "form out of date: load the page again");
+}
+
+#[track_caller]
+fn says(response: Response, text: &str) {
     let refused = response.is(403).sets_no_cookie();
-    assert!(refused.body() == b"cross-site request refused", "the refusal says {:?}", refused.text());
+    assert!(refused.text() == text, "the refusal says {:?}", refused.text());
 }

@@ -2,12 +2,13 @@
 
 use std::mem;
 
-use cloakroom_codec::TokenKey;
+use cloakroom_codec::{TokenKey, random_array};
 
 use crate::carried::Carried;
 use crate::change::Change;
 use crate::error::{ErrorKind, Result};
 use crate::events::{EndReason, SessionEventKind};
+use crate::form;
 use crate::live::{News, Phase, Place, Shared};
 
 /// Seals the session as it is now. It calls nobody and waits for nothing.
@@ -23,6 +24,10 @@ pub(super) fn carry(shared: &Shared) -> Result<()> {
         None
     };
     let is_created = !matches!(live.place, Place::Carried(_));
+    if is_created && form::id(live.seen()).is_none() {
+        // Of parallel pages with a form, each would give it another.
+        form::name(live.draft(), random_array()?);
+    }
     let sealed = shared.manager.seal_carried(live.seen());
     // Stored or refused, they are settled. Their closures are the application's, and so is what runs when
     // they go.

@@ -64,6 +64,8 @@ fn fetch_metadata_comes_first() {
         // An origin that fits does not make up for it, and one that does not fit takes nothing away.
         assert_eq!(passes(&policy, Says { site, origin: &["https://shop.example"], ..POST }), expected);
         assert_eq!(passes(&policy, Says { site, origin: &["https://other.example"], ..POST }), expected);
+        // As with `Referrer-Policy: no-referrer`, or from an extension.
+        assert_eq!(passes(&policy, Says { site, origin: &["null"], ..POST }), expected);
     }
 }
 
@@ -76,6 +78,8 @@ fn origin_is_what_else_there_is_to_go_by() {
         ("shop.example", "https://shop.example:443", true),
         ("shop.example:8443", "https://shop.example:8443", true),
         ("[2001:db8::1]:8443", "https://[2001:db8::1]:8443", true),
+        ("shop.example.", "https://shop.example.", true),
+        ("shop.example", "https://shop.example.", false),
         ("shop.example:8443", "https://shop.example", false),
         ("shop.example", "https://shop.example:8443", false),
         ("shop.example", "https://evil.shop.example", false),
@@ -163,6 +167,9 @@ fn a_header_that_stands_twice_is_nobodys_word() {
 #[test]
 fn opening_a_web_socket_is_no_safe_request() {
     let get = Says { method: "GET", ..POST };
+    let connect = Says { method: "CONNECT", origin: &["https://evil.example"], ..POST };
+    assert!(!passes(&CsrfPolicy::new(), connect), "as HTTP/2 opens them");
+    assert!(passes(&CsrfPolicy::new(), Says { origin: &["https://shop.example"], ..connect }));
     for upgrade in [&["websocket"][..], &["WebSocket"], &["h2c, websocket/13"], &["h2c", "websocket"]] {
         let opens = Says { upgrade, ..get };
         assert!(!passes(&CsrfPolicy::new(), Says { origin: &["https://evil.example"], ..opens }));
@@ -184,10 +191,15 @@ fn only_origins_can_be_trusted() {
         "https://user@accounts.example",
         "null",
         "http://accounts.example",
+        "HTTPS://accounts.example",
+        "capacitor://localhost",
     ] {
         let refused = CsrfPolicy::new().with_trusted_origin(origin).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Misconfigured, "{origin}");
         assert!(refused.to_string().contains(origin));
     }
     assert!(CsrfPolicy::new().with_trusted_origin("http://localhost:3000").is_ok());
+    let insecure =
+        CsrfPolicy::new().danger_insecure_origins().with_trusted_origin("http://app.internal").unwrap();
+    assert!(passes(&insecure, Says { origin: &["http://app.internal"], ..POST }));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_codec::{CsrfSeed, Login as BoundLogin, Secret};
+use cloakroom_codec::{Login as BoundLogin, Secret};
 
 use super::Session;
 use crate::change::{Authentication, Change};
@@ -32,13 +32,12 @@ impl Session {
         let login: Login = login.into();
         check_login(&login)?;
         let manager = &self.0.manager;
-        let (secret, seed) = (Arc::new(Secret::random()?), CsrfSeed::random()?);
+        let secret = Arc::new(Secret::random()?);
         let mut live = self.0.live();
         check_rotatable(&live)?;
         let is_remembered = live.changes.iter().any(Change::is_remembering);
         live.note(Change::Authenticate(Box::new(Authentication {
             is_remembered,
-            seed,
             at: manager.now(),
             idle: millis(manager.expiry.idle()),
             absolute: millis(manager.expiry.absolute()),
@@ -61,12 +60,12 @@ impl Session {
     ///
     /// [`ErrorKind::Detached`] on a detached session, and the errors of any write.
     pub fn rotate(&self) -> Result<()> {
-        let (secret, seed) = (Arc::new(Secret::random()?), CsrfSeed::random()?);
+        let secret = Arc::new(Secret::random()?);
         let at = self.0.manager.now();
         let mut live = self.0.live();
         check_rotatable(&live)?;
         if matches!(live.place, Place::Stored(_) | Place::Carried(_)) {
-            live.note(Change::Rotate { at, seed });
+            live.note(Change::Rotate { at });
             live.fresh_secret = Some(secret);
         }
         Ok(())

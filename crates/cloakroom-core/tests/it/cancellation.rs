@@ -17,7 +17,7 @@ use crate::world::{Browser, World};
 
 /// A store that waits once before and once after each verb.
 #[derive(Debug)]
-struct Waiting(Arc<ModelStore>);
+pub(crate) struct Waiting(pub(crate) Arc<ModelStore>);
 
 async fn wait() {
     tokio::task::yield_now().await;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_core::testing::{FailingStore, ModelStore};
-use cloakroom_core::{Clock, ErrorKind, KeyRing, Renewal, Session};
+use cloakroom_core::testing::{FailingStore, Failure, ModelStore};
+use cloakroom_core::{Clock, ErrorKind, KeyRing, Renewal, Session, StoreErrorKind};
 
+use crate::cancellation::Waiting;
 use crate::client_side;
 use crate::world::{Browser, World};
 
@@ -24,7 +25,7 @@ fn takes(session: &Session, token: &str) -> bool {
     match session.verify_csrf_token(token) {
         Ok(()) => true,
         Err(error) => {
-            assert_eq!((error.kind(), error.status()), (ErrorKind::CrossSite, 403));
+            assert_eq!((error.kind(), error.status()), (ErrorKind::StaleForm, 403));
             assert!(token.len() < 10 || !error.to_string().contains(token));
             false
         }
@@ -108,7 +109,7 @@ async fn parallel_pages_of_a_session_agree() {
     let (first, second) = (a.session().await.unwrap(), b.session().await.unwrap());
     let (first_form, second_form) = (first.csrf_token().unwrap(), second.csrf_token().unwrap());
     drop((first, second));
-    assert!(!a.needs_store() && !b.needs_store(), "a session has its seed from the start");
+    assert!(!a.needs_store() && !b.needs_store(), "a form costs a session nothing");
     assert!(a.commit().await.refusal().is_none() && b.commit().await.refusal().is_none());
     assert!(world.takes(&mut browser, &first_form).await);
     assert!(world.takes(&mut browser, &second_form).await);
@@ -201,4 +202,82 @@ async fn sessions_that_clients_carry_have_forms_too() {
         assert!(world.request(&mut browser, |s| Ok(takes(s, &form))).await.0);
     }
     assert!(!world.request(&mut Browser::default(), |s| Ok(takes(s, "x"))).await.0);
+}
+
+#[tokio::test]
+async fn page_with_a_form_is_kept_by_no_cache() {
+    let world = World::with(|builder| builder.danger_shared_cache());
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("basket", &1)).await;
+    let (_, response) = world.request(&mut browser, |s| Ok(s.keys())).await;
+    assert_eq!(response.header("cache-control"), None);
+    let (_, response) = world.request(&mut browser, token).await;
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn form_asked_for_while_its_session_is_first_saved_is_good() {
+    for logs_in in [false, true] {
+        let clock = Clock::manual();
+        let model = Arc::new(ModelStore::new(clock.clone()));
+        let store = FailingStore::new(Waiting(Arc::clone(&model)));
+        let world = World::over(clock, model, store, KeyRing::generate(), |builder| builder);
+        let mut browser = Browser::default();
+        let visit = world.visit(&browser);
+        let session = visit.session().await.unwrap();
+        session.set("basket", &1).unwrap();
+        if logs_in {
+            session.authenticate("ada").unwrap();
+        }
+        let mut save = Box::pin(session.save());
+        assert!(futures_util::poll!(&mut save).is_pending());
+        let form = session.csrf_token().unwrap();
+        save.await.unwrap();
+        let again = session.csrf_token().unwrap();
+        drop(session);
+        browser.take(&visit.commit().await);
+        for form in [form, again] {
+            assert!(world.takes(&mut browser, &form).await, "logs in: {logs_in}");
+        }
+    }
+}
+
+/// A session of a release that knew nothing of forms, and logins by instances of it.
+#[tokio::test]
+async fn forms_need_nothing_of_the_record() {
+    let world = World::new();
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("basket", &1)).await;
+    let before = world.model.dump();
+    let form = world.request(&mut browser, token).await.0;
+    assert_eq!(world.model.dump(), before, "nothing was written");
+    assert!(world.takes(&mut browser, &form).await);
+    // A login counts the generation up, whatever release does it.
+    world.request(&mut browser, |s| s.authenticate("ada")).await;
+    assert!(!world.takes(&mut browser, &form).await);
+    // A page with a form is shown although the store refuses writes, and beside a login.
+    let mut page = browser.clone();
+    let visit = world.visit(&page);
+    let session = visit.session().await.unwrap();
+    let form = session.csrf_token().unwrap();
+    drop(session);
+    world.request(&mut browser, |s| s.rotate()).await;
+    world.store.fail_always(Failure::Before(StoreErrorKind::Unavailable));
+    assert_eq!(page.take(&visit.commit().await).status, None);
+    world.store.heal();
+    assert!(!world.takes(&mut browser, &form).await);
+}
+
+#[tokio::test]
+async fn parallel_pages_of_a_carried_session_agree() {
+    let world = client_side::World::new();
+    let mut browser = Browser::default();
+    world.request(&mut browser, |s| s.set("basket", &1)).await;
+    let carried = browser.token.clone();
+    let first = world.request(&mut browser, token).await.0;
+    let second = world.request(&mut browser, token).await.0;
+    assert_eq!(browser.token, carried, "forms change nothing");
+    for form in [first, second] {
+        assert!(world.request(&mut browser, |s| Ok(takes(s, &form))).await.0);
+    }
 }

@@ -5,7 +5,6 @@ use cloakroom_codec::{Handle, Secret, TokenKey};
 use super::Write;
 use crate::commit::index::Entered;
 use crate::commit::tries::Tries;
-use crate::csrf_seed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::SessionEventKind;
 use crate::live::{News, Reach};
@@ -27,7 +26,6 @@ impl Write<'_> {
             let mut state = self.draft.clone();
             state.secret_hash = manager.keys.secret_hash(&handle, &secret);
             state.predecessor = None;
-            csrf_seed::ensure(&mut state)?;
             let mut sealed = self.seal(&key, state, Some(secret), News::Token, false)?;
             self.enter(&key, None, &sealed.state, TokenKey::Writing).await?;
             self.begin(&mut sealed)?;
