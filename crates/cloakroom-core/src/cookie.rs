@@ -38,7 +38,7 @@ pub enum SameSite {
     Strict,
     /// When a link is followed.
     Lax,
-    /// Always. Needs `Secure`, and a defence of your own against cross-site request forgery.
+    /// Always. Needs `Secure`, and a [`CsrfPolicy`](crate::CsrfPolicy) around the application, or a defence of your own.
     None,
 }
 
