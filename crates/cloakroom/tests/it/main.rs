@@ -9,6 +9,8 @@
     reason = "helpers of tests fail as they do, and measurements are printed"
 )]
 
+#[cfg(all(feature = "actix", feature = "axum", feature = "memory"))]
+mod overhead;
 mod people;
 mod scale;
 mod urls;
