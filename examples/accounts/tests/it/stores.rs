@@ -27,6 +27,47 @@ fn memory_serves_everything() {
     ada.submit(&ada.get("/account/delete"), "delete-form", &[("sure", "yes")]).leads_to("/?notice=deleted");
 }
 
+/// Everything, on a server that others use, too.
+fn all_pages(variable: &str, place: &str) {
+    let (_server, ada) = life(&store(variable, place));
+    assert_eq!(ada.get("/devices").is(200).html.matches("<li class=\"device").count(), 1);
+    ada.submit(&ada.get("/account/delete"), "delete-form", &[("sure", "yes")]).leads_to("/?notice=deleted");
+}
+
+/// The server that a variable names, with a place of our own in it.
+fn store(variable: &str, place: &str) -> String {
+    let url = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} names no server"));
+    let sign = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{sign}{place}=accounts_{:016x}", getrandom::u64().expect("randomness"))
+}
+
+#[test]
+#[ignore = "needs redis: run `cargo xtask test`"]
+fn redis_serves_everything() {
+    all_pages("CLOAKROOM_TEST_REDIS_URL", "prefix");
+}
+
+#[test]
+#[ignore = "needs postgres: run `cargo xtask test`"]
+fn postgres_serves_everything() {
+    all_pages("CLOAKROOM_TEST_POSTGRES_URL", "table");
+}
+
+#[test]
+#[ignore = "needs mariadb: run `cargo xtask test`"]
+fn mariadb_serves_everything() {
+    all_pages("CLOAKROOM_TEST_MARIADB_URL", "table");
+}
+
+#[test]
+#[ignore = "needs memcached: run `cargo xtask test`"]
+fn memcached_serves_all_but_the_list() {
+    let (_server, ada) = life(&store("CLOAKROOM_TEST_MEMCACHED_URL", "prefix"));
+    assert!(ada.get("/devices").is(200).text_of("no-list").is_some());
+    ada.submit(&ada.get("/account/delete"), "delete-form", &[("sure", "yes")]).leads_to("/?notice=deleted");
+    assert_eq!(ada.who(), None);
+}
+
 #[test]
 fn clients_that_carry_their_sessions_have_no_list_and_little_room() {
     let (_server, ada) = life("cookie:");
