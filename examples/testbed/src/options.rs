@@ -26,6 +26,7 @@ Serves every session route. Standard output has one line, `listening on http://A
   --rotation-grace D       renews secrets every 15m, the old one being good for this long
   --max-sessions N         a login beyond N sessions of one person ends the one whose login is the longest ago;
                            1 to 1000, default: as many as there are logins; needs a store that lists sessions
+  --max-size BYTES         the largest session, encoded; default 65536, or 2048 where clients carry their sessions
 
 D is a duration: 250ms, 30s, 30m, 12h.";
 
@@ -49,6 +50,7 @@ pub(crate) struct Options {
     pub(crate) transport: Transport,
     pub(crate) rotation_grace: Option<Duration>,
     pub(crate) limit: SessionLimit,
+    pub(crate) max_size: Option<usize>,
 }
 
 /// Which framework serves.
@@ -107,7 +109,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Reque
     given.into_options().map(Request::Serve)
 }
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "--adapter",
     "--store",
     "--listen",
@@ -119,6 +121,7 @@ const NAMES: [&str; 12] = [
     "--insecure-cookie",
     "--header",
     "--max-sessions",
+    "--max-size",
     "--rotation-grace",
 ];
 
@@ -173,6 +176,7 @@ impl Given {
             secret: self.take("--secret"),
             rotation_grace: self.duration("--rotation-grace")?,
             limit: self.limit()?,
+            max_size: self.max_size()?,
             transport: self.transport()?,
         })
     }
@@ -183,6 +187,14 @@ impl Given {
         number
             .map(SessionLimit::EvictOldest)
             .ok_or_else(|| format!("--max-sessions: `{text}` is no number of sessions; write it like 5"))
+    }
+
+    fn max_size(&mut self) -> Result<Option<usize>, String> {
+        let Some(text) = self.take("--max-size") else { return Ok(None) };
+        let number = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+        number
+            .map(Some)
+            .ok_or_else(|| format!("--max-size: `{text}` is no number of bytes; write it like 4096"))
     }
 
     fn transport(&mut self) -> Result<Transport, String> {

@@ -26,6 +26,9 @@ pub(crate) async fn build(options: Options) -> Result<SessionManager, String> {
     let backend = cloakroom::connect(&options.store).await.map_err(|error| format!("--store: {error}"))?;
     let mut builder =
         SessionManager::builder(backend, keys).with_expiry(expiry).with_session_limit(options.limit);
+    if let Some(bytes) = options.max_size {
+        builder = builder.with_max_size(bytes);
+    }
     builder = match options.transport {
         Transport::Header(name) => builder.with_header(name),
         Transport::Cookie { name, guard } => {

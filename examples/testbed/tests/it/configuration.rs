@@ -6,7 +6,7 @@ use crate::program::{self, ADAPTERS, Testbed};
 use cloakroom_conformance::stories::{Client, Settings, tell};
 
 /// Arguments after `--adapter axum --store memory:`, and words of the sentence that refuses them.
-const REFUSED: [(&[&str], &str); 35] = [
+const REFUSED: [(&[&str], &str); 38] = [
     (&["--idle", "0ms"], "less than a millisecond"),
     (&["--idle", "13h"], "longer than its absolute time"),
     (&["--absolute", "99999h"], "longer than 3650 days"),
@@ -36,6 +36,9 @@ const REFUSED: [(&[&str], &str); 35] = [
     (&["--max-sessions", "-1"], "--max-sessions: `-1` is no number of sessions"),
     (&["--max-sessions", "+5"], "--max-sessions: `+5` is no number of sessions"),
     (&["--max-sessions", ""], "--max-sessions: `` is no number of sessions"),
+    (&["--max-size", "511"], "between 512 bytes and 1 MiB"),
+    (&["--max-size", "4k"], "--max-size: `4k` is no number of bytes"),
+    (&["--max-size", ""], "--max-size: `` is no number of bytes"),
     (&["--listen", "nowhere"], "no address with a port"),
     (&["--listen", "127.0.0.1"], "no address with a port"),
     (&["--idle", "1m", "--idle", "2m"], "--idle is given twice"),
