@@ -38,7 +38,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Format, lints, documentation, and each published crate built by itself.
+/// Format, lints, documentation, each published crate built by itself, and the bridges from other crates.
 fn checks(root: &Path) -> Result<Vec<Command>> {
     let cargo = |arguments: &str| {
         let mut command = step::cargo();
@@ -63,6 +63,8 @@ fn checks(root: &Path) -> Result<Vec<Command>> {
             }));
         }
     }
+    // Its other crates are in no lock file of ours, and theirs would stop fitting with each of our dependencies.
+    commands.push(cargo("test --manifest-path examples/moving/Cargo.toml --target-dir target/moving"));
     Ok(commands)
 }
 
