@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use axum::response::Response;
+use cloakroom::ErrorKind;
 
 #[cfg(test)]
 mod tests;
@@ -17,18 +18,20 @@ struct ErrorPage {
     text: &'static str,
 }
 
-/// Makes a page of a response that says only that something went wrong: of the session, of a form, or of an address.
+/// Makes a page of a response that says only that something went wrong: with the session, a form, or the address.
 ///
-/// It stands around all layers and tells by the status. The error itself is in the extensions of the response, where it is
-/// one of the session; what can be told of it is told by the status already.
+/// It stands around all layers. The status tells most of it; a response that a session made has its error in the extensions,
+/// which tells the rest.
 pub(crate) async fn render(mut response: Response) -> Response {
     let status = response.status();
-    let is_page =
-        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let kind = response.headers().get(CONTENT_TYPE);
+    let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     if is_page || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
-    let (title, text) = words(status);
+    let error = response.extensions().get::<cloakroom::axum::Error>();
+    let kind = error.and_then(|error| error.session_error()).map(cloakroom::Error::kind);
+    let (title, text) = words(status, kind);
     let page = ErrorPage { status: status.as_u16(), title, text };
     if let Ok(html) = page.render() {
         *response.body_mut() = Body::from(html);
@@ -40,12 +43,16 @@ pub(crate) async fn render(mut response: Response) -> Response {
     response
 }
 
-fn words(status: StatusCode) -> (&'static str, &'static str) {
+fn words(status: StatusCode, kind: Option<ErrorKind>) -> (&'static str, &'static str) {
     match status {
+        StatusCode::FORBIDDEN if kind == Some(ErrorKind::StaleForm) => (
+            "This page was out of date",
+            "You have signed in or out since it was loaded, here or in another tab. Go back, reload it, and try once more. \
+             Nothing was changed.",
+        ),
         StatusCode::FORBIDDEN => (
-            "That was refused",
-            "It came from another site, or from a page that is older than your last sign-in here. Go back, reload the \
-             page, and try once more. Nothing was changed.",
+            "That came from elsewhere",
+            "It was sent by another site, or your browser did not say by whom. Nothing was changed.",
         ),
         StatusCode::NOT_FOUND => ("Nothing hangs here", "There is no such page."),
         StatusCode::METHOD_NOT_ALLOWED => {
@@ -63,10 +70,14 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
         StatusCode::NOT_IMPLEMENTED => {
             ("Not with this store", "Where sessions are kept here, nobody can list them.")
         }
+        StatusCode::SERVICE_UNAVAILABLE if kind == Some(ErrorKind::OutcomeUnknown) => (
+            "It may have arrived",
+            "The answer was lost on its way. You have not been signed out: look whether what you sent is there before you \
+             send it again.",
+        ),
         StatusCode::SERVICE_UNAVAILABLE => (
             "One moment, please",
-            "We cannot look into your sign-in right now. You have not been signed out: try again in a moment. If you \
-             were sending something, look first whether it has arrived.",
+            "Something that we need does not answer right now. You have not been signed out: try again in a moment.",
         ),
         _ if status.is_client_error() => (
             "That could not be read",

@@ -18,13 +18,14 @@ async fn text(response: Response) -> String {
 #[tokio::test]
 async fn what_a_session_refuses_is_told_in_words_of_its_own() {
     for (kind, status, words) in [
-        (ErrorKind::CrossSite, 403, "It came from another site"),
+        (ErrorKind::CrossSite, 403, "It was sent by another site"),
+        (ErrorKind::StaleForm, 403, "reload it, and try once more"),
         (ErrorKind::Ended, 409, "It was ended or renewed in another tab"),
         (ErrorKind::TooLarge, 413, "There is no room for it"),
         (ErrorKind::Other, 500, "It is our fault"),
         (ErrorKind::Unsupported, 501, "nobody can list them"),
         (ErrorKind::Unavailable, 503, "You have not been signed out"),
-        (ErrorKind::OutcomeUnknown, 503, "look first whether it has arrived"),
+        (ErrorKind::OutcomeUnknown, 503, "look whether what you sent is there"),
     ] {
         let page = render(refused(kind)).await;
         assert_eq!(page.status().as_u16(), status, "{kind:?}");

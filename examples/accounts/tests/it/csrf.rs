@@ -44,9 +44,13 @@ fn is_unharmed(server: &Server, ada: &Browser) {
     check.submit(&check.get("/"), "sign-out-form", &[]).is(303);
 }
 
-fn is_refused(page: Page) {
-    page.fails_with(403).sets_no_cookie();
+fn is_refused(page: Page, title: &str) {
+    let page = page.fails_with(403).sets_no_cookie();
+    assert!(page.html.contains(title), "{page:#?}");
 }
+
+const ELSEWHERE: &str = "<h1>That came from elsewhere</h1>";
+const OUT_OF_DATE: &str = "<h1>This page was out of date</h1>";
 
 #[test]
 fn every_form_of_a_member_has_a_token_and_every_route_a_form() {
@@ -79,8 +83,8 @@ fn forms_of_other_sites_do_nothing_whatever_they_know() {
     ];
     for form in forms(&ada).iter().chain(&visitors) {
         for origin in [Origin::CrossSite, Origin::SameSite, Origin::OldElsewhere, Origin::Unknown] {
-            is_refused(ada.post(form, origin));
-            is_refused(server.browser().post(form, origin));
+            is_refused(ada.post(form, origin), ELSEWHERE);
+            is_refused(server.browser().post(form, origin), ELSEWHERE);
         }
     }
     is_unharmed(&server, &ada);
@@ -93,9 +97,9 @@ fn forms_without_the_token_of_this_session_do_nothing() {
     let eves = server.browser().sign_up("Eve").get("/").form("sign-out-form");
     let eves = eves.value("csrf_token").unwrap();
     for form in forms(&ada) {
-        is_refused(ada.post(&form.clone().without("csrf_token"), Origin::Ours));
+        is_refused(ada.post(&form.clone().without("csrf_token"), Origin::Ours), OUT_OF_DATE);
         for token in ["", "made up", eves] {
-            is_refused(ada.post(&form.clone().with(&[("csrf_token", token)]), Origin::Ours));
+            is_refused(ada.post(&form.clone().with(&[("csrf_token", token)]), Origin::Ours), OUT_OF_DATE);
         }
     }
     is_unharmed(&server, &ada);
@@ -108,7 +112,7 @@ fn token_from_before_a_sign_in_is_refused_after_it() {
     let before = ada.get("/notes").form("add-note-form").with(&[("text", "from before")]);
     let page = ada.get("/confirm");
     ada.submit(&page, "confirm-form", &[("password", PASSWORD)]).leads_to("/");
-    is_refused(ada.post(&before, Origin::Ours));
+    is_refused(ada.post(&before, Origin::Ours), OUT_OF_DATE);
     is_unharmed(&server, &ada);
 }
 
