@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::cookie::Cookie;
 use crate::devtools::{Colours, Devtools, Width};
@@ -169,12 +169,14 @@ impl Browser {
 
     /// Waits until an expression is true on the page that is there by then.
     pub async fn until(&self, expression: &str) {
-        let start = Instant::now();
         let script = format!("return Boolean({expression})");
-        while !matches!(self.client.execute(&script, vec![]).await, Ok(Value::Bool(true))) {
-            let late = start.elapsed() > DEADLINE;
-            assert!(!late, "not so in {DEADLINE:?}: {expression}; the page:\n{}", self.text().await);
-            sleep(POLL).await;
+        let looked = async {
+            while !matches!(self.client.execute(&script, vec![]).await, Ok(Value::Bool(true))) {
+                sleep(POLL).await;
+            }
+        };
+        if timeout(DEADLINE, looked).await.is_err() {
+            panic!("not so in {DEADLINE:?}: {expression}; the page:\n{}", self.text().await);
         }
     }
 

@@ -25,6 +25,12 @@ fn a_package_with_two_programs_is_installed_once() {
 }
 
 #[test]
+fn a_browser_comes_with_its_driver() {
+    let planned = plan(&[Program::Chromium, Program::Chromedriver], System::DebianAsRoot);
+    assert_eq!(planned, Plan::Install(vec!["chromium", "chromium-driver"]));
+}
+
+#[test]
 fn everybody_else_is_told_what_is_missing_and_how_to_get_it() {
     for system in [System::Debian, System::Other] {
         let Plan::Ask(message) = plan(&BOTH, system) else { panic!("{system:?} must ask") };

@@ -52,6 +52,10 @@ async fn examine(browser: &Browser, world: &World) -> Findings {
     browser.until("location.pathname == '/add/hats/1'").await;
     let count = browser.text().await;
     found.demand(count == "1", || format!("a form of another site arrives with the session: {count}"));
+    // No attribute of a cookie helps against that; the policy against forged requests does.
+    browser.visit(&world.shop("/session")).await;
+    let stays = browser.text().await.contains("\"ada\"");
+    println!("noticed: after an answer to a form of another site, the visitor is logged in: {stays}");
     found
 }
 

@@ -29,6 +29,17 @@ enum Token {
     Missing,
 }
 
+/// What becomes of a form.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Verdict {
+    /// It has its effect.
+    Passed,
+    /// The policy refuses it.
+    CrossSite,
+    /// Its token is not of this session.
+    OutOfDate,
+}
+
 /// A visitor with two tabs: one stays in the shop, the other one goes elsewhere.
 struct Visit<'a> {
     browser: &'a Browser,
@@ -66,34 +77,37 @@ impl<'a> Visit<'a> {
         self.browser.ask("GET", "/value/mark", None).await.body.contains(mark)
     }
 
-    /// Whether a form passes that stands on a page somewhere else.
-    async fn passes_from(&mut self, place: impl Fn(&World, &str) -> String, token: &str) -> bool {
+    /// What becomes of a form that stands on a page somewhere else.
+    async fn sent_from(&mut self, place: impl Fn(&World, &str) -> String, token: &str) -> Verdict {
         let (mark, _) = self.fields();
         let page = place(self.world, &self.form(&mark, token));
         let home = self.browser.tab().await;
         let away = self.browser.new_tab().await;
         self.browser.visit(&page).await;
         self.browser.click("button").await;
-        let refused = async {
+        let verdict = async {
             loop {
                 if self.browser.url().await == self.world.shop("/form") {
-                    let text = self.browser.text().await;
-                    assert!(text.contains("cross-site request refused"), "{text}");
-                    return true;
+                    break match self.browser.text().await.as_str() {
+                        "cross-site request refused" => Verdict::CrossSite,
+                        "form out of date: load the page again" => Verdict::OutOfDate,
+                        other => panic!("neither a verdict nor an effect: {other}"),
+                    };
                 }
                 self.browser.switch(&home).await;
                 let marked = self.is_marked(&mark).await;
                 self.browser.switch(&away).await;
                 if marked {
-                    return false;
+                    break Verdict::Passed;
                 }
             }
         };
-        let refused =
-            tokio::time::timeout(PATIENCE, refused).await.expect("a form is refused, or has its effect");
+        let verdict =
+            tokio::time::timeout(PATIENCE, verdict).await.expect("a form has a verdict or an effect");
         self.browser.close_tab().await;
         self.browser.switch(&home).await;
-        !refused && self.is_marked(&mark).await
+        assert_eq!(self.is_marked(&mark).await, verdict == Verdict::Passed, "{verdict:?}");
+        verdict
     }
 
     /// Whether a form passes that stands on a page of the shop itself.
@@ -145,12 +159,14 @@ async fn examine(browser: &Browser, world: &World) -> Findings {
     let mut visit = Visit::begin(browser, world).await;
     let token = visit.token.clone();
     found.demand(visit.passes_at_home().await, || "an own form is refused".to_owned());
-    let neighbour = visit.passes_from(World::neighbour, &token).await;
-    found.demand(!neighbour, || "a form of a neighbour passes".to_owned());
-    let evil = visit.passes_from(World::evil, &token).await;
-    found.demand(!evil, || "a form of another site passes".to_owned());
+    let neighbour = visit.sent_from(World::neighbour, &token).await;
+    found.demand(neighbour == Verdict::CrossSite, || format!("a form of a neighbour: {neighbour:?}"));
+    let evil = visit.sent_from(World::evil, &token).await;
+    found.demand(evil == Verdict::CrossSite, || format!("a form of another site: {evil:?}"));
     let sandbox = visit.passes_from_sandbox().await;
     found.demand(!sandbox, || "a form without an origin passes".to_owned());
+    // A refusal comes before any session, and puts none in the place of this one.
+    found.demand(visit.is_marked("mark1").await, || "what was refused has changed the session".to_owned());
     found
 }
 
@@ -185,7 +201,7 @@ async fn a_policy_that_lets_other_sites_pass_is_found() {
     let browser = driver.browser().await;
     let world = World::start("axum", &[EVERYWHERE, WITHOUT_POLICY]).await;
     let found = examine(&browser, &world).await;
-    found.some("a form of another site passes", "every request seems to come from the shop");
+    found.some("a form of another site: Passed", "every request seems to come from the shop");
     browser.close().await;
 }
 
@@ -205,9 +221,10 @@ async fn behind_a_policy_that_was_tricked_the_token_still_decides() {
                 Token::Foreign => foreign.clone(),
                 Token::Missing => String::new(),
             };
-            let passed = visit.passes_from(World::evil, &text).await;
+            let verdict = visit.sent_from(World::evil, &text).await;
+            let expected = if token == Token::Leaked { Verdict::Passed } else { Verdict::OutOfDate };
             let mut found = Findings::default();
-            found.demand(passed == (token == Token::Leaked), || format!("it passes: {passed}"));
+            found.demand(verdict == expected, || format!("{verdict:?}"));
             found.none(&format!(
                 "{adapter}: a form of another site, past the policy, with a token: {token:?}"
             ));
