@@ -2,8 +2,11 @@
 
 use cloakroom_browser::Browser;
 
+use crate::back::KEEPABLE;
 use crate::driver::Driver;
+use crate::findings::Findings;
 use crate::program::Program;
+use crate::world::{plain, tls};
 
 /// The password of everybody here.
 pub(crate) const PASSWORD: &str = "a coat, a hat, a stick";
@@ -103,37 +106,55 @@ async fn people_sign_in_on_two_devices_and_end_each_other() {
     desk.close().await;
 }
 
+/// What is still to be seen of somebody who signs out in a second tab, at addresses of the application.
+async fn examine_sign_out(accounts: &Accounts, browser: &Browser, at: impl Fn(&str) -> String) -> Findings {
+    let mut found = Findings::default();
+    accounts.sign_up(browser, "Ada").await;
+    accounts.add_note(browser, "umbrella in the hall").await;
+    browser.visit(&at("/notes")).await;
+    assert!(browser.text().await.contains("umbrella"));
+    let first = browser.tab().await;
+
+    browser.new_tab().await;
+    browser.visit(&at("/notes")).await;
+    browser.visit(&at("/")).await;
+    browser.click("#sign-out").await;
+    browser.until("document.querySelector('#sign-in-form')").await;
+    // The home page first, and then the notes.
+    for page in ["home", "notes"] {
+        browser.back().await;
+        browser.until("document.readyState == 'complete'").await;
+        let (text, known) = (browser.text().await, browser.has("#who").await);
+        found.demand(!text.contains("umbrella") && !known, || format!("the back button shows {page}"));
+    }
+    browser.close_tab().await;
+    browser.switch(&first).await;
+    browser.click("#nav-devices").await;
+    browser.until("location.pathname != '/notes' && document.readyState == 'complete'").await;
+    found.demand(!browser.has("#who").await, || "the other tab is still signed in".to_owned());
+    found
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium: run `cargo xtask test`"]
 async fn who_signs_out_leaves_nothing_in_any_tab_or_behind_the_back_button() {
     let driver = Driver::start();
     let accounts = Accounts::start(&driver).await;
     let browser = driver.browser().await;
-    accounts.sign_up(&browser, "Ada").await;
-    accounts.add_note(&browser, "umbrella in the hall").await;
-    browser.visit(&accounts.url("/notes")).await;
-    assert!(browser.text().await.contains("umbrella"));
-    let first = browser.tab().await;
+    let found = examine_sign_out(&accounts, &browser, |path| accounts.url(path)).await;
+    found.none("accounts: after a sign-out, nothing behind the back button, and nothing in the other tab");
+    browser.close().await;
+}
 
-    browser.new_tab().await;
-    browser.visit(&accounts.url("/notes")).await;
-    browser.visit(&accounts.url("/")).await;
-    browser.click("#sign-out").await;
-    browser.until("document.querySelector('#sign-in-form')").await;
-    // The home page first, and then the notes.
-    for _ in 0..2 {
-        browser.back().await;
-        browser.until("document.readyState == 'complete'").await;
-        let text = browser.text().await;
-        assert!(!text.contains("umbrella") && !browser.has("#who").await, "{text}");
-    }
-    println!("covered: accounts: the back button shows nothing after a sign-out");
-
-    browser.close_tab().await;
-    browser.switch(&first).await;
-    browser.click("#nav-devices").await;
-    browser.until("document.querySelector('#sign-in-form')").await;
-    println!("covered: accounts: the other tab is signed out with its next click");
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and nginx: run `cargo xtask test`"]
+async fn a_page_of_the_accounts_that_may_be_kept_is_found() {
+    let driver = Driver::start();
+    let accounts = Accounts::start(&driver).await;
+    let browser = driver.browser().await;
+    let front = tls(&accounts.0, &[KEEPABLE]);
+    let found = examine_sign_out(&accounts, &browser, |path| plain(&front, path)).await;
+    found.some("the back button shows", KEEPABLE);
     browser.close().await;
 }
 

@@ -7,7 +7,7 @@ use crate::findings::Findings;
 use crate::world::{ADAPTERS, Testbed, plain};
 
 /// A server before the shop that lets the browser keep pages, whoever is logged in.
-const KEEPABLE: &str = "proxy_hide_header Cache-Control; proxy_hide_header Vary; \
+pub(crate) const KEEPABLE: &str = "proxy_hide_header Cache-Control; proxy_hide_header Vary; \
     add_header Cache-Control \"private, max-age=600\";";
 
 /// What the back button still shows of somebody who has logged out, behind the front where she was.

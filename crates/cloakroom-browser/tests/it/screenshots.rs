@@ -20,9 +20,12 @@ const SCREENS: [(Width, Colours); 4] = [
 /// A page has letters, and their edges have shades; an empty page has one colour.
 const COLOURS: usize = 16;
 
-/// Where the pictures of a run are kept.
+/// Where the pictures of a run are kept, and nothing of an earlier one.
 fn album() -> PathBuf {
     let album = program::artefacts().join("screenshots");
+    if album.exists() {
+        fs::remove_dir_all(&album).expect("the pictures of the last run can be removed");
+    }
     fs::create_dir_all(&album).expect("a directory for pictures");
     album
 }
@@ -63,15 +66,15 @@ async fn every_page_of_the_accounts_fits_on_a_phone_and_a_desk() {
         let found = examine(&browser, name, Some(&album)).await;
         found.none(&format!("accounts: {name} at 390 and 1280 pixels, light and dark"));
     };
-    for (name, path) in [
-        ("devices", "/devices"),
-        ("account", "/account"),
-        ("password", "/account/password"),
-        ("confirm", "/confirm?next=delete-account"),
-        ("delete", "/account/delete"),
-    ] {
+    let show = async |name: &str, path: &str| {
         browser.visit(&accounts.url(path)).await;
+        assert_eq!(browser.url().await, accounts.url(path), "{name} is shown, and nothing in its place");
         picture(name).await;
+    };
+    for (name, path) in
+        [("welcome", "/"), ("sign-up", "/sign-up"), ("sign-in", "/sign-in"), ("not-found", "/no-such")]
+    {
+        show(name, path).await;
     }
     browser.visit(&accounts.url("/sign-in")).await;
     browser.fill("#sign-in-form [name=name]", "Nobody").await;
@@ -83,8 +86,7 @@ async fn every_page_of_the_accounts_fits_on_a_phone_and_a_desk() {
     accounts.sign_up(&browser, "Augusta Ada King-Noel, Countess of Lovelace").await;
     picture("home").await;
     accounts.sign_in(&other, "Augusta Ada King-Noel, Countess of Lovelace", PASSWORD, true).await;
-    browser.visit(&accounts.url("/notes")).await;
-    picture("notes-none").await;
+    show("notes-none", "/notes").await;
     let endless = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft";
     for text in
         ["Umbrella in the hall", "Give the grey hat back to Charles before the end of the week", endless]
@@ -96,10 +98,10 @@ async fn every_page_of_the_accounts_fits_on_a_phone_and_a_desk() {
         ("devices", "/devices"),
         ("account", "/account"),
         ("password", "/account/password"),
-        ("confirm", "/account/delete"),
+        ("confirm", "/confirm?next=delete-account"),
+        ("delete", "/account/delete"),
     ] {
-        browser.visit(&accounts.url(path)).await;
-        picture(name).await;
+        show(name, path).await;
     }
     other.close().await;
     browser.close().await;
