@@ -90,6 +90,7 @@ mod tests {
         assert_eq!(named("needs a redis-server"), [Backend::Redis]);
         assert_eq!(named("needs CLOAKROOM_TEST_REDIS_URL"), [Backend::Redis]);
         assert_eq!(named("needs postgres and mariadb: run it"), [Backend::Postgres, Backend::Mariadb]);
+        assert_eq!(named("needs chromium and nginx: run it"), [Backend::Chromium]);
         assert_eq!(named("needs clusters of rediscovered coats"), []);
     }
 }
