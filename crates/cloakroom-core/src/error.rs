@@ -79,13 +79,13 @@ impl Error {
             | ErrorKind::Full => 503,
             ErrorKind::CrossSite | ErrorKind::StaleForm => 403,
             ErrorKind::Ended | ErrorKind::LimitReached => 409,
+            ErrorKind::Malformed => 400,
             ErrorKind::TooLarge => 413,
             ErrorKind::Unsupported => 501,
             ErrorKind::Committed
             | ErrorKind::LoggedOut
             | ErrorKind::Detached
             | ErrorKind::Value
-            | ErrorKind::Malformed
             | ErrorKind::Misconfigured
             | ErrorKind::Other => 500,
         }
@@ -100,6 +100,7 @@ impl Error {
             403 if self.0.kind == ErrorKind::StaleForm => "form out of date: load the page again",
             403 => "cross-site request refused",
             409 => "session ended",
+            400 => "not a session handle",
             413 => "session too large",
             501 => "not supported by the session store",
             _ => "internal server error",
@@ -230,6 +231,7 @@ mod tests {
             (ErrorKind::CrossSite, 403, "cross-site request refused"),
             (ErrorKind::StaleForm, 403, "form out of date: load the page again"),
             (ErrorKind::TooLarge, 413, "session too large"),
+            (ErrorKind::Malformed, 400, "not a session handle"),
             (ErrorKind::Unsupported, 501, "not supported by the session store"),
             (ErrorKind::Value, 500, "internal server error"),
         ] {
