@@ -28,7 +28,7 @@ fn main() -> ExitCode {
             terminal::complain(options::HELP);
             return ExitCode::SUCCESS;
         }
-        Ok(Request::Serve(options)) => options,
+        Ok(Request::Serve(options)) => *options,
         Err(sentence) => return refuse(&sentence),
     };
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();

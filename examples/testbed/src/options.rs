@@ -34,7 +34,7 @@ D is a duration: 250ms, 30s, 30m, 12h.";
 #[derive(Debug)]
 pub(crate) enum Request {
     Help,
-    Serve(Options),
+    Serve(Box<Options>),
 }
 
 /// How to serve.
@@ -106,7 +106,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Reque
             }
         }
     }
-    given.into_options().map(Request::Serve)
+    given.into_options().map(|options| Request::Serve(Box::new(options)))
 }
 
 const NAMES: [&str; 13] = [
