@@ -5,8 +5,9 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
@@ -19,7 +20,8 @@ use crate::extract::Session;
 /// takes it does not run for a form that another site, or a page of another session, has sent. `T` need not have
 /// the field, and must not deny fields that it does not know. The form comes as
 /// `application/x-www-form-urlencoded` in the body, never in the address; the limit of
-/// [`PayloadConfig`](actix_web::web::PayloadConfig) applies. For other bodies call `verify_csrf_token`.
+/// [`PayloadConfig`](actix_web::web::PayloadConfig) applies, after decompression where the application's
+/// actix-web has it. It is read as UTF-8, whatever its `charset` says. For other bodies call `verify_csrf_token`.
 ///
 /// ```
 /// use actix_web::web::{self, Html};
@@ -63,7 +65,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for CsrfForm<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let session = Session::from_request(request, payload);
-        let is_form = request.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded");
+        let is_form = request.headers().get(CONTENT_TYPE).is_some_and(|value| is_form(value.as_bytes()));
         let body = Bytes::from_request(request, payload);
         Box::pin(async move {
             let session = session.await?;
@@ -72,7 +74,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for CsrfForm<T> {
             }
             let body =
                 body.await.map_err(|error| Error::bad_form(error.as_response_error().status_code()))?;
-            session.verify_csrf_token(token(&body))?;
+            session.verify_csrf_token(token(&body).as_bytes())?;
             serde_urlencoded::from_bytes(&body)
                 .map(Self)
                 .map_err(|_| Error::bad_form(StatusCode::UNPROCESSABLE_ENTITY))
@@ -80,11 +82,15 @@ impl<T: DeserializeOwned + 'static> FromRequest for CsrfForm<T> {
     }
 }
 
+fn is_form(media_type: &[u8]) -> bool {
+    let essence = media_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+}
+
 /// The one token in a form; nothing, which is no token, if there is none or more than one.
-fn token(body: &[u8]) -> String {
-    let fields: Vec<(Cow<'_, str>, Cow<'_, str>)> = serde_urlencoded::from_bytes(body).unwrap_or_default();
-    let mut tokens = fields.into_iter().filter(|(name, _)| name == FIELD).map(|(_, value)| value);
-    tokens.next().filter(|_| tokens.next().is_none()).unwrap_or_default().into_owned()
+fn token(body: &[u8]) -> Cow<'_, str> {
+    let mut tokens = form_urlencoded::parse(body).filter(|(name, _)| name == FIELD).map(|(_, value)| value);
+    tokens.next().filter(|_| tokens.next().is_none()).unwrap_or_default()
 }
 
 /// The field of a form that holds the token.

@@ -19,7 +19,8 @@ use crate::extract::Session;
 /// takes it does not run for a form that another site, or a page of another session, has sent. `T` need not have
 /// the field, and must not deny fields that it does not know. The form comes as
 /// `application/x-www-form-urlencoded` in the body, never in the address; axum's
-/// [`DefaultBodyLimit`](axum::extract::DefaultBodyLimit) applies. For other bodies call `verify_csrf_token`.
+/// [`DefaultBodyLimit`](axum::extract::DefaultBodyLimit) applies. It is read as UTF-8, whatever its `charset` says.
+/// For other bodies call `verify_csrf_token`.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -74,7 +75,7 @@ where
         let body = Bytes::from_request(Request::from_parts(parts, body), state)
             .await
             .map_err(|rejection| Error::bad_form(rejection.into_response().status()))?;
-        session.verify_csrf_token(token(&body))?;
+        session.verify_csrf_token(token(&body).as_bytes())?;
         serde_urlencoded::from_bytes(&body)
             .map(Self)
             .map_err(|_| Error::bad_form(StatusCode::UNPROCESSABLE_ENTITY))
@@ -87,10 +88,9 @@ fn is_form(media_type: &[u8]) -> bool {
 }
 
 /// The one token in a form; nothing, which is no token, if there is none or more than one.
-fn token(body: &[u8]) -> String {
-    let fields: Vec<(Cow<'_, str>, Cow<'_, str>)> = serde_urlencoded::from_bytes(body).unwrap_or_default();
-    let mut tokens = fields.into_iter().filter(|(name, _)| name == FIELD).map(|(_, value)| value);
-    tokens.next().filter(|_| tokens.next().is_none()).unwrap_or_default().into_owned()
+fn token(body: &[u8]) -> Cow<'_, str> {
+    let mut tokens = form_urlencoded::parse(body).filter(|(name, _)| name == FIELD).map(|(_, value)| value);
+    tokens.next().filter(|_| tokens.next().is_none()).unwrap_or_default()
 }
 
 /// The field of a form that holds the token.

@@ -38,7 +38,7 @@ pub struct CsrfBinding {
 }
 
 impl CsrfBinding {
-    /// Binds to a session, by 16 bytes that no other session has, such as its handle, and to its generation.
+    /// Binds to a session, by 16 bytes that no other session of this generation has, such as its handle.
     #[must_use]
     pub const fn new(session: [u8; 16], generation: u64) -> Self {
         Self { session, generation: generation.to_be_bytes() }

@@ -40,6 +40,7 @@ pub(crate) enum Change {
     Authenticate(Box<Authentication>),
     Rotate {
         at: u64,
+        form_id: Option<[u8; 16]>,
     },
     /// A form was written before the session had a name.
     NameForForms {
@@ -67,6 +68,7 @@ pub(crate) struct Authentication {
     pub(crate) at: u64,
     pub(crate) idle: u64,
     pub(crate) absolute: u64,
+    pub(crate) form_id: Option<[u8; 16]>,
 }
 
 /// Why a replay stopped.
@@ -122,10 +124,11 @@ impl Change {
                 }
             }
             Self::Authenticate(authentication) => authentication.apply(state),
-            Self::Rotate { at } => {
+            Self::Rotate { at, form_id } => {
                 state.generation = state.generation.wrapping_add(1);
                 state.rotated_at = Some(*at);
                 state.predecessor = None;
+                form::rename(state, *form_id);
             }
             Self::NameForForms { fresh } => form::name(state, *fresh),
             Self::Expire { idle, absolute } => {
@@ -182,6 +185,7 @@ impl Authentication {
         state.authenticated_at = Some(self.at);
         state.rotated_at = Some(self.at);
         state.predecessor = None;
+        form::rename(state, self.form_id);
         let (idle, absolute) = state.lifetime_override.map_or((self.idle, self.absolute), |all| (all, all));
         state.idle = idle;
         state.absolute_deadline = self.at.saturating_add(absolute);

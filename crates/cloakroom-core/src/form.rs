@@ -1,7 +1,8 @@
 //! What the tokens of a session's forms are bound to.
 
-use cloakroom_codec::{CsrfBinding, State};
+use cloakroom_codec::{CsrfBinding, State, random_array};
 
+use crate::error::Result;
 use crate::live::{Live, Place};
 
 /// The session as the handler sees it; `None` where nothing can be meant yet, or no more.
@@ -26,6 +27,19 @@ pub(crate) fn id(state: &State) -> Option<[u8; 16]> {
 /// Gives the session what stands in for the handle, unless it has it.
 pub(crate) fn name(state: &mut State, fresh: [u8; 16]) {
     if id(state).is_none() {
+        state.extensions.insert(FORM_ID, fresh.to_vec());
+    }
+}
+
+/// What a login or a rotation replaces it by: where a client carries the session, a copy of it logs in to the same
+/// generation, and must not learn the tokens of another's login. `None` where the handle does it.
+pub(crate) fn fresh_id(state: &State) -> Result<Option<[u8; 16]>> {
+    id(state).map(|_| Ok(random_array()?)).transpose()
+}
+
+/// Replaces it.
+pub(crate) fn rename(state: &mut State, fresh: Option<[u8; 16]>) {
+    if let Some(fresh) = fresh {
         state.extensions.insert(FORM_ID, fresh.to_vec());
     }
 }

@@ -10,6 +10,7 @@ use crate::change::{Authentication, Change};
 use crate::commit::commit;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expiry::Expiry;
+use crate::form;
 use crate::live::{Deletion, Live, Phase, Place, Reach, Shared};
 use crate::login::Login;
 use crate::manager::millis;
@@ -35,9 +36,11 @@ impl Session {
         let secret = Arc::new(Secret::random()?);
         let mut live = self.0.live();
         check_rotatable(&live)?;
+        let form_id = form::fresh_id(live.seen())?;
         let is_remembered = live.changes.iter().any(Change::is_remembering);
         live.note(Change::Authenticate(Box::new(Authentication {
             is_remembered,
+            form_id,
             at: manager.now(),
             idle: millis(manager.expiry.idle()),
             absolute: millis(manager.expiry.absolute()),
@@ -65,7 +68,8 @@ impl Session {
         let mut live = self.0.live();
         check_rotatable(&live)?;
         if matches!(live.place, Place::Stored(_) | Place::Carried(_)) {
-            live.note(Change::Rotate { at });
+            let form_id = form::fresh_id(live.seen())?;
+            live.note(Change::Rotate { at, form_id });
             live.fresh_secret = Some(secret);
         }
         Ok(())

@@ -281,3 +281,18 @@ async fn parallel_pages_of_a_carried_session_agree() {
         assert!(world.request(&mut browser, |s| Ok(takes(s, &form))).await.0);
     }
 }
+
+#[tokio::test]
+async fn copy_of_a_carried_session_learns_no_token_of_its_owners_login() {
+    let world = client_side::World::new();
+    let mut mallory = Browser::default();
+    world.request(&mut mallory, |s| s.authenticate("mallory")).await;
+    let mut ada = mallory.clone();
+    let steps: [fn(&Session) -> cloakroom_core::Result<()>; 2] = [|s| s.authenticate("ada"), |s| s.rotate()];
+    for step in steps {
+        world.request(&mut mallory, step).await;
+        let form = world.request(&mut mallory, token).await.0;
+        world.request(&mut ada, step).await;
+        assert!(!world.request(&mut ada, |s| Ok(takes(s, &form))).await.0);
+    }
+}
