@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, map_response};
 use axum::routing::{get, post};
 use cloakroom::axum::{CsrfLayer, SessionLayer};
 use cloakroom::{CsrfPolicy, SessionManager};
@@ -53,7 +53,7 @@ impl App {
             .layer(SessionLayer::new(self.sessions.clone()))
             .layer(CsrfLayer::new(CsrfPolicy::new()))
             .layer(DefaultBodyLimit::max(LARGEST_FORM))
-            .layer(map_response(error_page::render))
+            .layer(from_fn(error_page::around))
             .layer(map_response(headers::guard))
             .with_state(self)
     }

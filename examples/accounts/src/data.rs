@@ -50,12 +50,17 @@ impl DataDirectory {
     }
 }
 
-/// Makes a database that nobody else can read, whatever the directory: SQLite gives its other files the same mode.
+/// Makes a database that nobody else can read, whatever the directory, and refuses one that others can: SQLite gives its
+/// other files the same mode.
 fn make_private(file: &Path) -> Result<(), String> {
-    match OpenOptions::new().append(true).create(true).mode(0o600).open(file) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!("--database: {} cannot be opened: {error}", file.display())),
+    let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(file);
+    let metadata = opened.and_then(|file| file.metadata());
+    let metadata =
+        metadata.map_err(|error| format!("--database: {} cannot be opened: {error}", file.display()))?;
+    if metadata.permissions().mode() & 0o077 != 0 {
+        return Err(format!("--database: others can read {}, or write it: chmod 600", file.display()));
     }
+    Ok(())
 }
 
 /// Everything but what stands in ordinary paths.
@@ -77,7 +82,9 @@ fn kept_secret(path: &Path) -> io::Result<String> {
 fn draw_secret(path: &Path) -> io::Result<()> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-    let draft = path.with_extension(format!("{}.draft", std::process::id()));
+    let mut name = [0; 8];
+    getrandom::fill(&mut name).map_err(|error| io::Error::other(error.to_string()))?;
+    let draft = path.with_extension(format!("{:016x}.draft", u64::from_be_bytes(name)));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     let written = writeln!(file, "{}", STANDARD.encode(bytes)).and_then(|()| file.sync_all());
     let linked = written.and_then(|()| match fs::hard_link(&draft, path) {

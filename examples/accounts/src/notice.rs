@@ -34,6 +34,10 @@ pub(crate) enum Notice {
     SignedOut,
     Ended,
     Deleted,
+    /// The password is another one, and the session is not.
+    PasswordChanged,
+    /// There is an account, and no session.
+    AccountMade,
     /// One that this program does not know.
     #[serde(other)]
     Unknown,
@@ -46,6 +50,8 @@ impl Notice {
             Self::SignedOut => "You have signed out.",
             Self::Ended => "You were signed out here: your password has changed, or your account is gone.",
             Self::Deleted => "Your account is gone, and so are all its sign-ins.",
+            Self::PasswordChanged => "Your password is changed. Please sign in with the new one.",
+            Self::AccountMade => "Your account is there. Please sign in.",
             Self::Unknown => return None,
         };
         Some(Message(text.to_owned()))
@@ -59,6 +65,8 @@ impl fmt::Display for Notice {
             Self::SignedOut => "signed-out",
             Self::Ended => "ended",
             Self::Deleted => "deleted",
+            Self::PasswordChanged => "password-changed",
+            Self::AccountMade => "account-made",
             Self::Unknown => "unknown",
         })
     }

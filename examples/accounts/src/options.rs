@@ -106,5 +106,8 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds =
         text.parse().map_err(|_| format!("--step-up-after is a number of seconds, not `{text}`"))?;
+    if seconds == 0 {
+        return Err("--step-up-after is at least 1: no sign-in is younger than the question".to_owned());
+    }
     Ok(Duration::from_secs(seconds))
 }

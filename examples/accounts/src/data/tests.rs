@@ -43,6 +43,18 @@ fn secret_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn databases_that_others_can_read_are_refused() {
+    let home = Scratch::new();
+    let file = home.join("accounts.sqlite3");
+    let data = DataDirectory::of(&file).unwrap();
+    data.sessions_url().unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    assert!(DataDirectory::of(&file).unwrap_err().contains("chmod 600"));
+    fs::set_permissions(home.join("sessions.sqlite3"), Permissions::from_mode(0o620)).unwrap();
+    assert!(data.sessions_url().unwrap_err().contains("chmod 600"));
+}
+
+#[test]
 fn odd_paths_are_written_as_a_url_and_made_for_nobody_else() {
     let home = Scratch::new();
     let odd = home.join("a b/50%?#/é");

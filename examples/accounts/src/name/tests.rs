@@ -6,9 +6,14 @@ fn key(text: &str) -> String {
 
 #[test]
 fn case_width_composition_and_white_space_make_no_other_name() {
-    for (one, other) in
-        [("Ada", " aDA\n"), ("ada", "ＡＤＡ"), ("José", "JOSE\u{301}"), ("a b", "A \u{2003} b")]
-    {
+    for (one, other) in [
+        ("Ada", " aDA\n"),
+        ("ada", "ＡＤＡ"),
+        ("José", "JOSE\u{301}"),
+        ("a b", "A \u{2003} b"),
+        ("straße", "STRASSE"),
+        ("οδος", "ΟΔΟΣ"),
+    ] {
         assert_eq!(key(one), key(other), "{one} {other}");
     }
     assert_ne!(key("ada"), key("adа"), "a Cyrillic letter is another one");
@@ -27,6 +32,9 @@ fn what_is_no_name_is_told() {
         ("é".repeat(LONGEST + 1), NameFault::TooLong),
         ("a\u{202e}b".to_owned(), NameFault::Unprintable),
         ("a\u{200b}b".to_owned(), NameFault::Unprintable),
+        ("\u{3164}".to_owned(), NameFault::Unprintable),
+        ("Ada\u{fe0f}".to_owned(), NameFault::Unprintable),
+        ("Ada\u{34f}".to_owned(), NameFault::Unprintable),
         ("a\0b".to_owned(), NameFault::Unprintable),
         ("a\nb".to_owned(), NameFault::Unprintable),
     ] {

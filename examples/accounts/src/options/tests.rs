@@ -40,6 +40,7 @@ fn what_cannot_be_read_is_named() {
     for (line, reason) in [
         ("--listen", "--listen needs a value"),
         ("--listen 3000", "--listen is an address with its port, such as 127.0.0.1:3000, not `3000`"),
+        ("--step-up-after 0", "--step-up-after is at least 1: no sign-in is younger than the question"),
         ("--step-up-after 5m", "--step-up-after is a number of seconds, not `5m`"),
         ("--insecure-cookie=no", "--insecure-cookie takes no value"),
         ("--port 3000", "there is no option `--port`"),

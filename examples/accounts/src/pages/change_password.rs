@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cloakroom::ErrorKind;
-use cloakroom::axum::CsrfForm;
+use cloakroom::axum::{CsrfForm, Session};
 use serde::Deserialize;
 
 use crate::accounts::Account;
@@ -15,7 +15,7 @@ use crate::device::Device;
 use crate::error::Result;
 use crate::frame::{Frame, Page};
 use crate::member::{Member, login};
-use crate::notice::Message;
+use crate::notice::{Message, Notice};
 use crate::password::Password;
 
 #[derive(Template)]
@@ -59,8 +59,11 @@ pub(crate) async fn submit(
     // From here on every other session ends at its next request, because its fingerprint is the old one's. This one gets the
     // new one, and a new secret.
     let account = Account { hash, ..member.account };
-    member.session.authenticate(login(&account, &device))?;
-    member.session.save().await?;
+    if let Err(error) = sign_in_anew(&member.session, &account, &device).await {
+        // The password is another one all the same, and whoever reads this must not be told otherwise.
+        tracing::warn!(%error, "a session did not outlive its change of password");
+        return Ok(Destination::Account.after_sign_in(Some(Notice::PasswordChanged)).into_response());
+    }
     // Those that nobody uses go at once, where the store finds them.
     match app.sessions.revoke_others(&member.session).await {
         Ok(_) => {}
@@ -69,8 +72,13 @@ pub(crate) async fn submit(
             tracing::warn!(%error, "sessions of before a new password end at their next request only")
         }
     }
-    Message::leave(&member.session, "Your password is changed. You are signed out everywhere else.")?;
     Ok(Destination::Account.redirect().into_response())
+}
+
+async fn sign_in_anew(session: &Session, account: &Account, device: &Device) -> cloakroom::Result<()> {
+    session.authenticate(login(account, device))?;
+    Message::leave(session, "Your password is changed. You are signed out everywhere else.")?;
+    session.save().await
 }
 
 fn again(member: &Member, error: &'static str) -> Result<Response> {

@@ -54,19 +54,28 @@ pub(crate) async fn add(member: Member, CsrfForm(form): CsrfForm<NoteForm>) -> R
     let refused = match text.chars().count() {
         0 => Some("There is nothing to note."),
         length if length > LONGEST => Some("A note has at most 200 characters."),
-        _ if count(&member)? >= MOST => Some("There is room for 40 notes. Remove one first."),
         _ => None,
     };
     if refused.is_some() {
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&member, refused)?).into_response());
     }
     let note = Note { id: getrandom::u64()?, text };
-    // It runs again on the notes of another tab that was quicker.
+    let id = note.id;
+    // It runs again on the notes of another tab that was quicker, so that whether there is room is decided in here.
     member.session.update(NOTES, move |notes| {
         let mut notes = notes.unwrap_or_default();
-        notes.push(note.clone());
+        if notes.len() < MOST {
+            notes.push(note.clone());
+        }
         notes
     })?;
+    // What it decided is certain once it is stored.
+    member.session.save().await?;
+    let notes = member.session.get(NOTES)?.unwrap_or_default();
+    if !notes.iter().any(|note| note.id == id) {
+        let page = page(&member, Some("There is room for 40 notes. Remove one first."))?;
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+    }
     Message::leave(&member.session, "Noted.")?;
     Ok(Destination::Notes.redirect().into_response())
 }
@@ -79,10 +88,6 @@ pub(crate) async fn remove(member: Member, CsrfForm(form): CsrfForm<RemovalForm>
     })?;
     Message::leave(&member.session, "Removed.")?;
     Ok(Destination::Notes.redirect().into_response())
-}
-
-fn count(member: &Member) -> Result<usize> {
-    Ok(member.session.get(NOTES)?.map_or(0, |notes| notes.len()))
 }
 
 fn page(member: &Member, error: Option<&'static str>) -> Result<Response> {

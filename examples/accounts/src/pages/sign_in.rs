@@ -73,6 +73,7 @@ pub(crate) async fn submit(
     let Some(account) = found.filter(|_| is_right) else { return Ok(again(form)) };
 
     session.authenticate(login(&account, &device))?;
+    // Without the tick, one who is remembered here already stays so until the sign-out: `remember` sticks.
     if form.remember.is_some() {
         session.remember(REMEMBERED)?;
     }

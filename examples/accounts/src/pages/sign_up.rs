@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use cloakroom::axum::Session;
 use serde::Deserialize;
 
+use crate::accounts::Account;
 use crate::app::App;
 use crate::destination::Destination;
 use crate::device::Device;
@@ -14,7 +15,7 @@ use crate::error::Result;
 use crate::frame::{Frame, Page};
 use crate::member::{Member, login};
 use crate::name::{Name, NameFault};
-use crate::notice::Message;
+use crate::notice::{Message, Notice};
 use crate::pages::sign_in::REMEMBERED;
 use crate::password::{Password, PasswordFault};
 
@@ -61,12 +62,26 @@ pub(crate) async fn submit(
     let Some(account) = app.accounts.add(&name, &hash).await? else {
         return Ok(again(form, "That name is taken. Please choose another one."));
     };
-    session.authenticate(login(&account, &device))?;
-    if form.remember.is_some() {
+    if let Err(error) = sign_in(&session, &account, &device, form.remember.is_some()).await {
+        // There is an account, and its name is taken from now on.
+        tracing::warn!(%error, "an account was made, and its owner not signed in");
+        return Ok(Destination::Home.after_sign_in(Some(Notice::AccountMade)).into_response());
+    }
+    Ok(Destination::Home.redirect().into_response())
+}
+
+async fn sign_in(
+    session: &Session,
+    account: &Account,
+    device: &Device,
+    remember: bool,
+) -> cloakroom::Result<()> {
+    session.authenticate(login(account, device))?;
+    if remember {
         session.remember(REMEMBERED)?;
     }
-    Message::leave(&session, format!("Welcome, {}.", account.name))?;
-    Ok(Destination::Home.redirect().into_response())
+    Message::leave(session, format!("Welcome, {}.", account.name))?;
+    session.save().await
 }
 
 fn again(form: SignUpForm, error: &'static str) -> Response {

@@ -30,6 +30,26 @@ fn tabs_that_write_at_once_lose_nothing() {
 }
 
 #[test]
+fn tabs_that_write_at_once_find_no_more_room_than_there_is() {
+    let server = Server::start(&[]);
+    let ada = server.browser().sign_up("Ada");
+    let page = ada.get("/notes");
+    for _ in 0..38 {
+        ada.submit(&page, "add-note-form", &[("text", "one of many")]).leads_to("/notes");
+    }
+    let taken = thread::scope(|scope| {
+        let tabs: Vec<_> = (0..12)
+            .map(|_| {
+                let (ada, page) = (&ada, &page);
+                scope.spawn(move || ada.submit(page, "add-note-form", &[("text", "last")]).status)
+            })
+            .collect();
+        tabs.into_iter().map(|tab| tab.join().unwrap()).filter(|status| *status == 303).count()
+    });
+    assert_eq!((taken, ada.get("/notes").text_of("note-count").as_deref()), (2, Some("40")));
+}
+
+#[test]
 fn removal_hits_the_note_that_was_shown() {
     let server = Server::start(&[]);
     let ada = server.browser().sign_up("Ada");

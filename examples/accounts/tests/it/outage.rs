@@ -52,6 +52,34 @@ fn outage_of_the_sessions_is_a_page_and_no_sign_out() {
     bob.submit(&form, "sign-in-form", &fields).leads_to("/");
 }
 
+/// The accounts have taken it when the sessions turn out to be out.
+#[test]
+fn what_was_done_before_an_outage_is_not_denied() {
+    let server = Server::start(&[]);
+    let ada = server.browser().sign_up("Ada");
+    let form = ada.get("/account/password");
+    let refuse =
+        "CREATE TRIGGER out BEFORE UPDATE ON cloakroom_sessions BEGIN SELECT RAISE(ABORT, 'out'); END;
+        CREATE TRIGGER shut BEFORE INSERT ON cloakroom_sessions BEGIN SELECT RAISE(ABORT, 'out'); END;";
+    let heal = "DROP TRIGGER out; DROP TRIGGER shut;";
+
+    change(&server.sessions(), refuse);
+    let new = "incorrect donkey";
+    let fields = [("current_password", PASSWORD), ("new_password", new), ("new_password_again", new)];
+    let page = ada.submit(&form, "password-form", &fields).fails_with(503);
+    assert!(page.html.contains("Perhaps a part of what you sent was taken"), "{page:#?}");
+    let bob = server.browser();
+    let fields = [("name", "Bob"), ("password", PASSWORD), ("password_again", PASSWORD)];
+    let page = bob.submit(&bob.get("/sign-up"), "sign-up-form", &fields).fails_with(503);
+    assert!(page.html.contains("Perhaps a part of what you sent was taken"), "{page:#?}");
+
+    change(&server.sessions(), heal);
+    ada.get("/notes").leads_to("/sign-in?next=notes&notice=ended");
+    let fields = [("name", "Ada"), ("password", new)];
+    ada.submit(&ada.get("/sign-in"), "sign-in-form", &fields).leads_to("/");
+    assert_eq!(bob.sign_in("Bob").who().as_deref(), Some("Bob"));
+}
+
 #[test]
 fn outage_of_the_accounts_is_a_page_and_no_sign_out() {
     let server = Server::start(&[]);

@@ -1,6 +1,7 @@
 //! Another password.
 
 use std::thread;
+use std::time::Duration;
 
 use crate::browser::{Browser, PASSWORD};
 use crate::page::Page;
@@ -60,6 +61,43 @@ fn change_needs_the_password_of_today_and_a_good_new_one() {
     }
     assert!(signs_in_with(&server, PASSWORD));
     assert_eq!((ada.who().as_deref(), other.who().as_deref()), (Some("Ada"), Some("Ada")));
+}
+
+/// Signed out in another tab while the new password is hashed: the page says what became of the password.
+#[test]
+fn change_whose_session_ends_meanwhile_is_not_denied() {
+    let server = Server::start(&[]);
+    let mut current = PASSWORD.to_owned();
+    server.browser().sign_up("Ada");
+    let mut seen = 0;
+    for turn in 0..24_u64 {
+        let ada = server.browser();
+        let fields = [("name", "Ada"), ("password", &*current)];
+        ada.submit(&ada.get("/sign-in"), "sign-in-form", &fields).leads_to("/");
+        let (form, other) = (ada.get("/account/password"), ada.get("/notes"));
+        let new = format!("{NEW} {turn}");
+        let page = thread::scope(|scope| {
+            let fields =
+                [("current_password", &*current), ("new_password", &*new), ("new_password_again", &*new)];
+            let (ada, form) = (&ada, &form);
+            let changing = scope.spawn(move || ada.submit(form, "password-form", &fields));
+            thread::sleep(Duration::from_millis(5 * turn));
+            ada.submit(&other, "sign-out-form", &[]);
+            changing.join().unwrap()
+        });
+        let is_changed = signs_in_with(&server, &new);
+        assert_eq!(signs_in_with(&server, &current), !is_changed);
+        if page.header("location") == ["/sign-in?next=account&notice=password-changed"] {
+            seen += 1;
+            assert!(is_changed, "turn {turn}");
+        } else if is_changed {
+            assert_eq!(page.header("location"), ["/account"], "turn {turn}: {page:#?}");
+        }
+        if is_changed {
+            current = new;
+        }
+    }
+    assert!(seen > 0, "no session ended in the middle of a change");
 }
 
 #[test]
