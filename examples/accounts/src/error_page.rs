@@ -89,8 +89,7 @@ fn words(status: StatusCode, kind: Option<ErrorKind>, deed: Deed) -> (&'static s
         }
         StatusCode::SERVICE_UNAVAILABLE if kind == Some(ErrorKind::OutcomeUnknown) => (
             "It may have arrived",
-            "The answer was lost on its way. You have not been signed out: look whether what you sent is there before you \
-             send it again.",
+            "The answer was lost on its way: look whether what you sent is there before you send it again.",
         ),
         // The accounts and the sessions are two stores: the one may have taken its part before the other was out.
         StatusCode::SERVICE_UNAVAILABLE if deed == Deed::Change => (

@@ -81,6 +81,22 @@ fn what_was_done_before_an_outage_is_not_denied() {
 }
 
 #[test]
+fn account_that_is_gone_is_not_said_to_be_signed_in() {
+    let server = Server::start(&[]);
+    let ada = server.browser().sign_up("Ada");
+    let form = ada.get("/account/delete");
+    let refuse =
+        "CREATE TRIGGER out BEFORE DELETE ON cloakroom_sessions BEGIN SELECT RAISE(ABORT, 'out'); END";
+    change(&server.sessions(), refuse);
+    let page = ada.submit(&form, "delete-form", &[("sure", "yes")]).fails_with(503);
+    assert!(page.html.contains("Perhaps a part of what you sent was taken"), "{page:#?}");
+    assert!(!page.html.contains("not been signed out"), "{page:#?}");
+
+    change(&server.sessions(), "DROP TRIGGER out");
+    ada.get("/notes").leads_to("/sign-in?next=notes&notice=ended");
+}
+
+#[test]
 fn outage_of_the_accounts_is_a_page_and_no_sign_out() {
     let server = Server::start(&[]);
     let ada = server.browser().sign_up("Ada");
