@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use crate::command::suite::Effort;
-use crate::command::{backend, ci, faults, measure, mutants, plant, step, test};
+use crate::command::{backend, bench, ci, faults, measure, mutants, plant, step, test};
 use crate::{Error, Result};
 
 /// The subcommands, as they are typed.
-pub const SUBCOMMANDS: [&str; 6] = ["test", "measure", "faults", "ci", "plant", "mutants"];
+pub const SUBCOMMANDS: [&str; 7] = ["test", "measure", "bench", "faults", "ci", "plant", "mutants"];
 
 const HELP: &str = "\
 cargo xtask test [--only memory,redis]
@@ -17,6 +17,12 @@ cargo xtask test [--only memory,redis]
 
 cargo xtask measure [--only memory,redis]
     The tests that measure, in a release build, one after the other.
+
+cargo xtask bench [--quick] [--only costs,load]
+    What a request costs, beside peers, bare handlers and raw clients, on servers of its own. Writes
+    docs/performance.md, an hour later; with --quick target/bench/performance-quick.md, minutes later.
+    With --only, other sections keep the figures that they have from an earlier run.
+    The sections: costs, singles, memory-store, load, conflicts, curves, builds.
 
 cargo xtask faults [--only redis,postgres] [--long]
     The fault runs at length, minutes each, one after the other, on servers of their own. The suite has their
@@ -58,6 +64,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     match subcommand {
         "test" => test::run(&only(&options)?),
         "measure" => measure::run(&only(&options)?),
+        "bench" => bench::run(&bench::Task::parse(&options)?),
         "faults" => {
             let long = options.contains(&"--long");
             let others: Vec<&str> = options.into_iter().filter(|option| *option != "--long").collect();
@@ -92,11 +99,15 @@ fn only(options: &[&str]) -> Result<Vec<backend::Backend>> {
 mod tests {
     use super::{SUBCOMMANDS, only, run};
     use crate::command::backend::Backend;
+    use crate::command::bench;
 
     #[test]
     fn every_subcommand_is_in_the_help_and_is_known() {
         for backend in Backend::ALL {
             assert!(super::HELP.contains(backend.name()), "{}", backend.name());
+        }
+        for section in bench::Section::ALL {
+            assert!(super::HELP.contains(section.name()), "{}", section.name());
         }
         for subcommand in SUBCOMMANDS {
             assert!(super::HELP.contains(&format!("cargo xtask {subcommand}")), "{subcommand}");

@@ -1,6 +1,7 @@
 //! What the subcommands do.
 
 pub(crate) mod backend;
+pub(crate) mod bench;
 pub(crate) mod ci;
 mod copy;
 mod executable;

@@ -38,6 +38,10 @@ pub enum Program {
     Chromium,
     /// `chromedriver`: tells it what to do.
     Chromedriver,
+    /// `wrk`: asks a server over and over, as fast as it answers.
+    Wrk,
+    /// `valgrind`: counts the instructions of a program.
+    Valgrind,
 }
 
 /// Where administrators' programs lie, which not everybody has in `PATH`.
@@ -61,6 +65,8 @@ impl Program {
             Self::Nginx => "nginx",
             Self::Chromium => "chromium",
             Self::Chromedriver => "chromedriver",
+            Self::Wrk => "wrk",
+            Self::Valgrind => "valgrind",
         }
     }
 
@@ -79,6 +85,8 @@ impl Program {
             Self::Nginx => "nginx",
             Self::Chromium => "chromium",
             Self::Chromedriver => "chromium-driver",
+            Self::Wrk => "wrk",
+            Self::Valgrind => "valgrind",
         }
     }
 

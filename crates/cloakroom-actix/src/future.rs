@@ -1,13 +1,15 @@
 //! One request under way: the handler first, then the commit.
 
+use std::any::Any;
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::rt::task::{JoinError, JoinHandle};
+use actix_web::rt::task::JoinHandle;
 use cloakroom_core::{Reply, Visit};
 use pin_project_lite::pin_project;
 use tracing::Instrument;
@@ -59,7 +61,7 @@ where
                     let Some(visit) = visit.take() else {
                         return Poll::Ready(answer.map(ServiceResponse::map_into_left_body));
                     };
-                    match begin_commit(visit.clone(), cx) {
+                    match begin_commit(&visit, cx) {
                         Commit::Done(reply) => return Poll::Ready(finish(answer, reply)),
                         Commit::Running(commit) => {
                             state.set(Progress::Committing { commit, answer: Some(answer), visit });
@@ -71,10 +73,7 @@ where
                     let answer = answer.take().unwrap_or_else(|| Err(polled_again().into()));
                     return Poll::Ready(match outcome {
                         Ok(reply) => finish(answer, reply),
-                        Err(error) => {
-                            log_failure(&error);
-                            finish(answer, visit.failed())
-                        }
+                        Err(error) => finish(answer, failed(visit, error.try_into_panic().ok())),
                     });
                 }
             }
@@ -93,14 +92,25 @@ enum Commit {
     Running(JoinHandle<Reply>),
 }
 
-/// What waits for the store runs in a task of its own, which a client that goes away does not end.
-fn begin_commit(visit: Visit, cx: &mut Context<'_>) -> Commit {
-    if !visit.needs_store()
-        && let Poll::Ready(reply) = pin!(visit.commit()).poll(cx)
-    {
-        return Commit::Done(reply);
+/// What waits for the store runs in a task of its own, which a client that goes away does not end; what need not wait is
+/// done here. A panic in it is caught, as a task's would be.
+fn begin_commit(visit: &Visit, cx: &mut Context<'_>) -> Commit {
+    let begun = catch_unwind(AssertUnwindSafe(|| {
+        if let Some(reply) = visit.commit_at_once() {
+            return Ok(reply);
+        }
+        let visit = visit.clone();
+        let mut commit = Box::pin(async move { visit.commit().await });
+        match commit.as_mut().poll(cx) {
+            Poll::Ready(reply) => Ok(reply),
+            Poll::Pending => Err(commit),
+        }
+    }));
+    match begun {
+        Ok(Ok(reply)) => Commit::Done(reply),
+        Ok(Err(commit)) => Commit::Running(actix_web::rt::spawn(commit.in_current_span())),
+        Err(panic) => Commit::Done(failed(visit, Some(panic))),
     }
-    Commit::Running(actix_web::rt::spawn(async move { visit.commit().await }.in_current_span()))
 }
 
 fn finish<B>(answer: Answer<B>, reply: Reply) -> Answer<EitherBody<B>> {
@@ -160,7 +170,10 @@ fn polled_again() -> Error {
     Error::reported(cloakroom_core::Error::new(cloakroom_core::ErrorKind::Other))
 }
 
-/// A commit runs code of the application: the closures of `update`, done again.
-fn log_failure(error: &JoinError) {
-    tracing::error!(target: "cloakroom", panicked = error.is_panic(), "the commit of a session did not end");
+/// A commit runs code of the application: the closures of `update`, done again. What they panic with may panic once more
+/// when it is dropped, so it is forgotten.
+fn failed(visit: &Visit, panic: Option<Box<dyn Any + Send>>) -> Reply {
+    tracing::error!(target: "cloakroom", panicked = panic.is_some(), "the commit of a session did not end");
+    std::mem::forget(panic);
+    visit.failed()
 }

@@ -1,7 +1,9 @@
 //! One request under way: the handler first, then the commit.
 
+use std::any::Any;
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum::BoxError;
@@ -9,7 +11,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::response::{IntoResponse, Response};
 use cloakroom_core::{Reply, Visit};
 use pin_project_lite::pin_project;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use crate::error::Error;
@@ -55,7 +57,7 @@ where
                 ProgressNow::Handling { handler, visit } => {
                     let response = ready!(handler.poll(cx))?.map(Body::new);
                     let Some(visit) = visit.take() else { return Poll::Ready(Ok(response)) };
-                    match begin_commit(visit.clone(), cx) {
+                    match begin_commit(&visit, cx) {
                         Commit::Done(reply) => return Poll::Ready(Ok(finish(response, &reply))),
                         Commit::Running(commit) => {
                             state.set(Progress::Committing { commit, response: Some(response), visit });
@@ -67,10 +69,7 @@ where
                     let response = response.take().unwrap_or_default();
                     return Poll::Ready(Ok(match outcome {
                         Ok(reply) => finish(response, &reply),
-                        Err(error) => {
-                            log_failure(&error);
-                            finish(response, &visit.failed())
-                        }
+                        Err(error) => finish(response, &failed(visit, error.try_into_panic().ok())),
                     }));
                 }
             }
@@ -89,14 +88,25 @@ enum Commit {
     Running(JoinHandle<Reply>),
 }
 
-/// What waits for the store runs in a task of its own, which a client that goes away does not end.
-fn begin_commit(visit: Visit, cx: &mut Context<'_>) -> Commit {
-    if !visit.needs_store()
-        && let Poll::Ready(reply) = pin!(visit.commit()).poll(cx)
-    {
-        return Commit::Done(reply);
+/// What waits for the store runs in a task of its own, which a client that goes away does not end; what need not wait is
+/// done here. A panic in it is caught, as a task's would be.
+fn begin_commit(visit: &Visit, cx: &mut Context<'_>) -> Commit {
+    let begun = catch_unwind(AssertUnwindSafe(|| {
+        if let Some(reply) = visit.commit_at_once() {
+            return Ok(reply);
+        }
+        let visit = visit.clone();
+        let mut commit = Box::pin(async move { visit.commit().await });
+        match commit.as_mut().poll(cx) {
+            Poll::Ready(reply) => Ok(reply),
+            Poll::Pending => Err(commit),
+        }
+    }));
+    match begun {
+        Ok(Ok(reply)) => Commit::Done(reply),
+        Ok(Err(commit)) => Commit::Running(tokio::spawn(commit.in_current_span())),
+        Err(panic) => Commit::Done(failed(visit, Some(panic))),
     }
-    Commit::Running(tokio::spawn(async move { visit.commit().await }.in_current_span()))
 }
 
 fn finish(mut response: Response, reply: &Reply) -> Response {
@@ -111,7 +121,10 @@ fn finish(mut response: Response, reply: &Reply) -> Response {
     response
 }
 
-/// A commit runs code of the application: the closures of `update`, done again.
-fn log_failure(error: &JoinError) {
-    tracing::error!(target: "cloakroom", panicked = error.is_panic(), "the commit of a session did not end");
+/// A commit runs code of the application: the closures of `update`, done again. What they panic with may panic once more
+/// when it is dropped, so it is forgotten.
+fn failed(visit: &Visit, panic: Option<Box<dyn Any + Send>>) -> Reply {
+    tracing::error!(target: "cloakroom", panicked = panic.is_some(), "the commit of a session did not end");
+    std::mem::forget(panic);
+    visit.failed()
 }

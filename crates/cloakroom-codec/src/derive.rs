@@ -94,3 +94,24 @@ pub(crate) fn digest_of(pieces: &[&[u8]]) -> [u8; 32] {
     pae::feed(pieces, |part| digest.update(part));
     digest.finalize().into()
 }
+
+/// SHA-256 of lists of byte strings that begin alike: what they have in common is digested once.
+pub(crate) struct Digests(Sha256);
+
+impl Digests {
+    /// Of the lists that begin with `first` and go on with `more` pieces, of which the next is `next` bytes long.
+    pub(crate) fn begin(first: &[&[u8]], more: usize, next: usize) -> Self {
+        use sha2::Digest as _;
+        let mut begun = Sha256::new();
+        pae::begin(first, more, next, |part| begun.update(part));
+        Self(begun)
+    }
+
+    /// Of the list that goes on with these pieces.
+    pub(crate) fn of(&self, next: &[u8], rest: &[&[u8]]) -> [u8; 32] {
+        use sha2::Digest as _;
+        let mut digest = self.0.clone();
+        pae::go_on(next, rest, |part| digest.update(part));
+        digest.finalize().into()
+    }
+}

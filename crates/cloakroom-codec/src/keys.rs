@@ -3,11 +3,12 @@
 use std::fmt;
 
 use hmac::Mac as _;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroize as _;
 
 use crate::csrf::{self, CsrfBinding};
-use crate::derive::{Subkeys, digest_of, mac_of};
+use crate::derive::{Digests, Subkeys, digest_of, mac_of};
 use crate::error::Error;
+use crate::plaintext::Plaintext;
 use crate::seal::{self, Binding, Purpose};
 use crate::sealed_text;
 use crate::token::{self, Handle, Secret, SecretHash, Token, TokenKey};
@@ -28,18 +29,23 @@ const FINGERPRINT: &[u8] = b"cloakroom/v1/fingerprint-hash";
 ///
 /// let keys = KeyRing::generate().bind("shop")?;
 /// let envelope = keys.seal(Purpose::Record, b"store key", b"payload")?;
-/// assert_eq!(**keys.open(Purpose::Record, b"store key", &envelope)?, *b"payload");
+/// assert_eq!(&*keys.open(Purpose::Record, b"store key", &envelope)?, b"payload");
 /// # Ok::<(), cloakroom_codec::Error>(())
 /// ```
 pub struct Keys {
     namespace: Box<str>,
     /// Never empty; the first one writes.
     keys: Vec<Subkeys>,
+    store_keys: Digests,
+    secret_hashes: Digests,
 }
 
 impl Keys {
     pub(crate) fn new(namespace: &str, keys: Vec<Subkeys>) -> Self {
-        Self { namespace: namespace.into(), keys }
+        let handle_len = size_of::<Handle>();
+        let store_keys = Digests::begin(&[STORE_KEY, namespace.as_bytes()], 1, handle_len);
+        let secret_hashes = Digests::begin(&[SECRET_HASH, namespace.as_bytes()], 2, handle_len);
+        Self { namespace: namespace.into(), keys, store_keys, secret_hashes }
     }
 
     /// The namespace that the keys belong to.
@@ -69,12 +75,30 @@ impl Keys {
     /// - [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): an envelope of another version.
     /// - [`ErrorKind::UnknownKey`](crate::ErrorKind::UnknownKey): its key is not in the ring.
     /// - [`ErrorKind::BadSeal`](crate::ErrorKind::BadSeal): anything else; which check failed is not told.
-    pub fn open(
+    pub fn open(&self, purpose: Purpose, context: &[u8], envelope: &[u8]) -> Result<Plaintext, Error> {
+        self.open_owned(purpose, context, envelope.to_vec())
+    }
+
+    /// As [`open`](Self::open), in the memory that the envelope came in: nothing is copied.
+    ///
+    /// ```
+    /// use cloakroom_codec::{KeyRing, Purpose};
+    ///
+    /// let keys = KeyRing::generate().bind("shop")?;
+    /// let envelope = keys.seal(Purpose::Record, b"store key", b"payload")?;
+    /// assert_eq!(&*keys.open_owned(Purpose::Record, b"store key", envelope)?, b"payload");
+    /// # Ok::<(), cloakroom_codec::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    pub fn open_owned(
         &self,
         purpose: Purpose,
         context: &[u8],
-        envelope: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        envelope: Vec<u8>,
+    ) -> Result<Plaintext, Error> {
         seal::open(&self.keys, self.binding(purpose, context), envelope)
     }
 
@@ -82,6 +106,23 @@ impl Keys {
     #[must_use]
     pub fn is_current(&self, envelope: &[u8]) -> bool {
         seal::key_id(envelope) == Some(&self.writing().id)
+    }
+
+    /// Random bytes that tell this sealing from every other, of the same bytes too; `None` of what is too short for one.
+    ///
+    /// They are no secret, and nobody vouches for them: a part of the nonce.
+    ///
+    /// ```
+    /// use cloakroom_codec::{KeyRing, Keys, Purpose};
+    ///
+    /// let keys = KeyRing::generate().bind("shop")?;
+    /// let sealed = || keys.seal(Purpose::Record, b"store key", b"payload");
+    /// assert_ne!(Keys::mark(&sealed()?), Keys::mark(&sealed()?));
+    /// # Ok::<(), cloakroom_codec::Error>(())
+    /// ```
+    #[must_use]
+    pub fn mark(envelope: &[u8]) -> Option<[u8; 8]> {
+        seal::mark(envelope)
     }
 
     /// Seals a whole session into text that a cookie called `cookie_name` may hold unquoted, for clients that
@@ -93,7 +134,7 @@ impl Keys {
     /// let keys = KeyRing::generate().bind("shop")?;
     /// let text = keys.write_sealed("__Host-session", b"state")?;
     /// let (state, key) = keys.read_sealed("__Host-session", text.as_bytes())?;
-    /// assert_eq!((&**state, key), (b"state".as_slice(), TokenKey::Writing));
+    /// assert_eq!((&*state, key), (b"state".as_slice(), TokenKey::Writing));
     /// # Ok::<(), cloakroom_codec::Error>(())
     /// ```
     ///
@@ -115,11 +156,7 @@ impl Keys {
     ///
     /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed) for text that is too long or no canonical
     /// base64url, and those of [`open`](Self::open).
-    pub fn read_sealed(
-        &self,
-        cookie_name: &str,
-        text: &[u8],
-    ) -> Result<(Zeroizing<Vec<u8>>, TokenKey), Error> {
+    pub fn read_sealed(&self, cookie_name: &str, text: &[u8]) -> Result<(Plaintext, TokenKey), Error> {
         sealed_text::read(&self.keys, &self.namespace, cookie_name, text)
     }
 
@@ -192,18 +229,13 @@ impl Keys {
     /// Where a store keeps the record of `handle`: a digest without a key, so that it outlives every secret.
     #[must_use]
     pub fn store_key(&self, handle: &Handle) -> [u8; 32] {
-        digest_of(&[STORE_KEY, self.namespace.as_bytes(), handle.as_bytes()])
+        self.store_keys.of(handle.as_bytes(), &[])
     }
 
     /// What the record keeps of `secret`.
     #[must_use]
     pub fn secret_hash(&self, handle: &Handle, secret: &Secret) -> SecretHash {
-        SecretHash::from_bytes(digest_of(&[
-            SECRET_HASH,
-            self.namespace.as_bytes(),
-            handle.as_bytes(),
-            secret.as_bytes(),
-        ]))
+        SecretHash::from_bytes(self.secret_hashes.of(handle.as_bytes(), &[secret.as_bytes()]))
     }
 
     /// Under which tags an index may know `principal`: one for each key, that of the key that writes first.

@@ -173,12 +173,17 @@ impl Writer {
     }
 
     pub(crate) fn str(&mut self, text: &str) {
+        self.utf8(text.as_bytes());
+    }
+
+    /// Bytes that are known to be UTF-8.
+    pub(crate) fn utf8(&mut self, text: &[u8]) {
         match u8::try_from(text.len()) {
             Ok(len @ 0..0x20) => self.0.push(0xa0 | len),
             Ok(len) => self.0.extend_from_slice(&[0xd9, len]),
             Err(_) => self.wide([0xda, 0xdb, NEVER], text.len() as u64),
         }
-        self.0.extend_from_slice(text.as_bytes());
+        self.0.extend_from_slice(text);
     }
 
     pub(crate) fn bin(&mut self, bytes: &[u8]) {

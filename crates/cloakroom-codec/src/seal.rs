@@ -4,13 +4,16 @@
 //! is checked first: it commits to the key, it still holds after a nonce was used twice, and it keeps hostile
 //! bytes away from AES and from MessagePack.
 
+use std::ops::Range;
+
 use hmac::Mac as _;
 use zeroize::Zeroizing;
 
 use crate::cursor::{Broken, Cursor};
 use crate::derive::{HmacSha256, KeyId, Subkeys, mac_of};
 use crate::error::{Error, ErrorKind};
-use crate::pae;
+use crate::pae::{self, Encoding};
+use crate::plaintext::Plaintext;
 use crate::random::random_array;
 use crate::xaes::{NONCE_LEN, TAG_LEN};
 
@@ -54,7 +57,7 @@ pub(crate) struct Binding<'a> {
 }
 
 impl Binding<'_> {
-    fn aad(&self, header: &[u8]) -> Vec<u8> {
+    fn aad(&self, header: &[u8]) -> Encoding {
         pae::encode(&[AAD_LABEL, header, self.namespace.as_bytes(), self.context])
     }
 }
@@ -88,11 +91,17 @@ pub(crate) fn seal_with_nonce(
     Ok(envelope)
 }
 
-pub(crate) fn open(
-    keys: &[Subkeys],
-    binding: Binding<'_>,
-    envelope: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, Error> {
+/// Opens an envelope in the memory that it came in.
+pub(crate) fn open(keys: &[Subkeys], binding: Binding<'_>, envelope: Vec<u8>) -> Result<Plaintext, Error> {
+    let Verified { key, aad, nonce, tag, range } = verify(keys, binding, &envelope)?;
+    let mut buffer = Zeroizing::new(envelope);
+    let ciphertext = buffer.get_mut(range.clone()).unwrap_or_default();
+    key.payload_aead.open(&nonce, &aad, ciphertext, &tag).map_err(|_| ErrorKind::BadSeal)?;
+    Ok(Plaintext::within(buffer, range))
+}
+
+/// Splits an envelope and checks its MAC: nothing else may look at its bytes before.
+fn verify<'k>(keys: &'k [Subkeys], binding: Binding<'_>, envelope: &[u8]) -> Result<Verified<'k>, Error> {
     let parts = Parts::split(envelope)?;
     if parts.version != VERSION {
         return Err(ErrorKind::Unsupported.into());
@@ -103,14 +112,27 @@ pub(crate) fn open(
     let key = keys.iter().find(|key| key.id == parts.key_id).ok_or(ErrorKind::UnknownKey)?;
     let aad = binding.aad(parts.header);
     mac(key, &aad, parts.signed).verify_slice(&parts.mac).map_err(|_| ErrorKind::BadSeal)?;
-    let mut plaintext = Zeroizing::new(parts.ciphertext.to_vec());
-    key.payload_aead.open(&parts.nonce, &aad, &mut plaintext, &parts.tag).map_err(|_| ErrorKind::BadSeal)?;
-    Ok(plaintext)
+    Ok(Verified { key, aad, nonce: parts.nonce, tag: parts.tag, range: parts.ciphertext })
+}
+
+/// What opens the ciphertext of an envelope whose MAC is good.
+struct Verified<'k> {
+    key: &'k Subkeys,
+    aad: Encoding,
+    nonce: [u8; NONCE_LEN],
+    tag: [u8; TAG_LEN],
+    /// Where the ciphertext stands.
+    range: Range<usize>,
 }
 
 /// The id of the key that an envelope claims to be sealed under.
 pub(crate) fn key_id(envelope: &[u8]) -> Option<&KeyId> {
     envelope.get(2..)?.first_chunk()
+}
+
+/// The first bytes of the nonce of an envelope.
+pub(crate) fn mark(envelope: &[u8]) -> Option<[u8; 8]> {
+    envelope.get(HEADER_LEN..)?.first_chunk().copied()
 }
 
 struct Parts<'a> {
@@ -119,7 +141,8 @@ struct Parts<'a> {
     key_id: KeyId,
     header: &'a [u8],
     nonce: [u8; NONCE_LEN],
-    ciphertext: &'a [u8],
+    /// Where it stands.
+    ciphertext: Range<usize>,
     tag: [u8; TAG_LEN],
     signed: &'a [u8],
     mac: [u8; MAC_LEN],
@@ -138,7 +161,11 @@ impl<'a> Parts<'a> {
             key_id: cursor.array()?,
             header: cursor.read(),
             nonce: cursor.array()?,
-            ciphertext: cursor.take(ciphertext_len)?,
+            ciphertext: {
+                let start = cursor.position();
+                cursor.take(ciphertext_len)?;
+                start..cursor.position()
+            },
             tag: cursor.array()?,
             signed: cursor.read(),
             mac: cursor.array()?,

@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use zeroize::Zeroizing;
 
 use crate::derive::Subkeys;
 use crate::error::{Error, ErrorKind};
+use crate::plaintext::Plaintext;
 use crate::seal::{self, Binding, ENVELOPE_OVERHEAD, Purpose};
 use crate::token::TokenKey;
 
@@ -42,13 +42,13 @@ pub(crate) fn read(
     namespace: &str,
     cookie_name: &str,
     text: &[u8],
-) -> Result<(Zeroizing<Vec<u8>>, TokenKey), Error> {
+) -> Result<(Plaintext, TokenKey), Error> {
     if text.len() > MAX_SEALED_TEXT_LEN {
         return Err(ErrorKind::Malformed.into());
     }
     let envelope = URL_SAFE_NO_PAD.decode(text).map_err(|_| ErrorKind::Malformed)?;
-    let plaintext = seal::open(keys, binding(namespace, cookie_name), &envelope)?;
     let is_current = keys.first().is_some_and(|writing| seal::key_id(&envelope) == Some(&writing.id));
+    let plaintext = seal::open(keys, binding(namespace, cookie_name), envelope)?;
     Ok((plaintext, if is_current { TokenKey::Writing } else { TokenKey::Old }))
 }
 

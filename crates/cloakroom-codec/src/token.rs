@@ -98,6 +98,27 @@ impl Secret {
     }
 }
 
+/// A handle and a secret for a new session, drawn at once.
+///
+/// ```
+/// let (handle, secret) = cloakroom_codec::random_identity()?;
+/// let keys = cloakroom_codec::KeyRing::generate().bind("shop")?;
+/// assert_eq!(keys.read_token("id", keys.write_token("id", &handle, &secret).as_bytes())?.handle, handle);
+/// # Ok::<(), cloakroom_codec::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`ErrorKind::Random`]: the operating system gave no random bytes.
+pub fn random_identity() -> Result<(Handle, Secret), Error> {
+    let drawn: Zeroizing<[u8; 32]> = Zeroizing::new(random_array()?);
+    let (mut handle, mut secret) = ([0; 16], Zeroizing::new([0; 16]));
+    let (first, second) = drawn.split_at(16);
+    handle.copy_from_slice(first);
+    secret.copy_from_slice(second);
+    Ok((Handle(handle), Secret(secret)))
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
@@ -165,6 +186,38 @@ pub enum TokenKey {
     Writing,
     /// One that no longer writes: re-issue the token, so that the key can be dropped.
     Old,
+}
+
+/// Text that is as long as a token, and that nobody has looked at yet; wiped when it goes. `Debug` hides it.
+///
+/// ```
+/// use cloakroom_codec::{TOKEN_LEN, TokenText};
+///
+/// assert!(TokenText::of(&[b'A'; TOKEN_LEN]).is_some());
+/// assert!(TokenText::of(b"anything else").is_none());
+/// # Ok::<(), cloakroom_codec::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct TokenText(Zeroizing<[u8; TOKEN_LEN]>);
+
+impl TokenText {
+    /// A copy of it; `None` for text of another length.
+    #[must_use]
+    pub fn of(text: &[u8]) -> Option<Self> {
+        text.try_into().ok().map(|text| Self(Zeroizing::new(text)))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; TOKEN_LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenText(..)")
+    }
 }
 
 pub(crate) fn write(

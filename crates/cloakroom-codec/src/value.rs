@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
-use crate::piece::{Buffer, Piece};
+use crate::piece::{Buffer, Piece, Span};
 use crate::scan::{self, Flaw, MAX_DEPTH};
 
 /// At most this many bytes make one value: 1 MiB.
@@ -44,15 +44,7 @@ impl Value {
     ///   has one key twice.
     /// - [`ErrorKind::TooLarge`]: the value would take more than 1 MiB.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
-        let mut output = Output { bytes: Zeroizing::new(Vec::with_capacity(64)), overflow: Overflow::No };
-        // The serialiser's own message may quote the value: it is left out.
-        let outcome = value.serialize(&mut rmp_serde::Serializer::new(&mut output).with_struct_map());
-        if output.overflow == Overflow::Yes {
-            return Err(ErrorKind::TooLarge.into());
-        }
-        outcome.map_err(|_| refused::<T>("cannot be serialised"))?;
-        scan::check(&output.bytes).map_err(flawed::<T>)?;
-        Ok(Self(Piece::whole(output.bytes)))
+        encode_after(&[], value).map(|bytes| Self(Piece::whole(bytes)))
     }
 
     /// Takes bytes that are exactly one value.
@@ -109,9 +101,9 @@ impl Value {
         self.as_bytes().len()
     }
 
-    /// The last `len` bytes before `end`, which nobody has looked at yet.
-    pub(crate) fn ending(buffer: &Buffer, end: usize, len: usize) -> Self {
-        Self(Piece::ending(buffer, end, len))
+    /// What stands there in a buffer, which nobody has looked at yet.
+    pub(crate) fn of(buffer: &Buffer, span: Span) -> Self {
+        Self(Piece::of(buffer, span))
     }
 }
 
@@ -141,9 +133,31 @@ fn flawed<T: ?Sized>(flaw: Flaw) -> Error {
     })
 }
 
+/// Encodes a value after bytes that stand before it.
+pub(crate) fn encode_after<T: Serialize + ?Sized>(
+    before: &[u8],
+    value: &T,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(before.len() + SHORT));
+    bytes.extend_from_slice(before);
+    let mut output = Output { bytes, most: before.len() + MAX_VALUE_LEN, overflow: Overflow::No };
+    // The serialiser's own message may quote the value: it is left out.
+    let outcome = value.serialize(&mut rmp_serde::Serializer::new(&mut output).with_struct_map());
+    if output.overflow == Overflow::Yes {
+        return Err(ErrorKind::TooLarge.into());
+    }
+    outcome.map_err(|_| refused::<T>("cannot be serialised"))?;
+    scan::check(output.bytes.get(before.len()..).unwrap_or_default()).map_err(flawed::<T>)?;
+    Ok(output.bytes)
+}
+
+/// Room that many values need no more of.
+const SHORT: usize = 64;
+
 /// What is written so far; it grows by moving, and wipes what it leaves.
 struct Output {
     bytes: Zeroizing<Vec<u8>>,
+    most: usize,
     overflow: Overflow,
 }
 
@@ -156,7 +170,7 @@ enum Overflow {
 impl io::Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let len = self.bytes.len() + bytes.len();
-        if len > MAX_VALUE_LEN {
+        if len > self.most {
             self.overflow = Overflow::Yes;
             return Err(io::ErrorKind::StorageFull.into());
         }

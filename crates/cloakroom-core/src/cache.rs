@@ -1,5 +1,7 @@
 //! What caches may do with a response that depends on a session.
 
+use std::borrow::Cow;
+
 /// How far a response may travel, the freest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CacheRule {
@@ -17,7 +19,7 @@ pub(crate) enum CacheChange {
     /// The handler's own headers are at least as strict.
     Keep,
     /// These directives take their place. `widened` says that the handler had allowed shared caches.
-    Set { value: String, handler_allowed_sharing: bool },
+    Set { value: Cow<'static, str>, handler_allowed_sharing: bool },
 }
 
 /// Makes the handler's `Cache-Control` lines at least as strict as `rule`.
@@ -39,18 +41,18 @@ pub(crate) fn restrict(rule: CacheRule, lines: &[String]) -> CacheChange {
         CacheRule::Free => CacheChange::Keep,
         CacheRule::Private if has_bare("private") && !handler_allowed_sharing => CacheChange::Keep,
         CacheRule::Private => {
-            let mut value = "private".to_owned();
+            let mut value = Cow::Borrowed("private");
             for directive in directives {
                 let name = name_of(directive);
                 let dropped = ["public", "s-maxage", "private", "proxy-revalidate"];
                 if !dropped.iter().any(|d| d.eq_ignore_ascii_case(name)) {
-                    value.push_str(", ");
-                    value.push_str(directive);
+                    value += ", ";
+                    value.to_mut().push_str(directive);
                 }
             }
             CacheChange::Set { value, handler_allowed_sharing }
         }
-        CacheRule::NoStore => CacheChange::Set { value: "no-store".to_owned(), handler_allowed_sharing },
+        CacheRule::NoStore => CacheChange::Set { value: Cow::Borrowed("no-store"), handler_allowed_sharing },
     }
 }
 
@@ -69,16 +71,14 @@ fn split_outside_quotes(line: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The value of `Vary` with `name` in it; `None` when it is there already.
-pub(crate) fn vary(lines: &[String], name: &str) -> Option<String> {
+pub(crate) fn vary<'n>(lines: &[String], name: &'n str) -> Option<Cow<'n, str>> {
     let names: Vec<&str> =
         lines.iter().flat_map(|line| line.split(',')).map(str::trim).filter(|n| !n.is_empty()).collect();
+    if names.is_empty() {
+        return Some(Cow::Borrowed(name));
+    }
     if names.iter().any(|known| *known == "*" || known.eq_ignore_ascii_case(name)) {
         return None;
     }
-    let mut value = names.join(", ");
-    if !value.is_empty() {
-        value.push_str(", ");
-    }
-    value.push_str(name);
-    Some(value)
+    Some(Cow::Owned(format!("{}, {name}", names.join(", "))))
 }

@@ -1,6 +1,6 @@
 //! What a request did to its session, noted so that it can be done again on top of another's change.
 
-use cloakroom_codec::{Flags, Login as BoundLogin, State, Value};
+use cloakroom_codec::{Flags, Login as BoundLogin, Pair, State, Value};
 
 use crate::error::Result;
 use crate::form;
@@ -8,10 +8,7 @@ use crate::login::VisitorValues;
 
 /// One thing that a request did.
 pub(crate) enum Change {
-    Set {
-        key: Box<str>,
-        value: Value,
-    },
+    Set(Pair),
     Remove {
         key: Box<str>,
     },
@@ -105,8 +102,8 @@ impl Change {
     /// Does to `state` what needs neither a look at the old value nor a closure.
     pub(crate) fn apply(&self, state: &mut State) {
         match self {
-            Self::Set { key, value } => {
-                state.values.insert(key, value.clone());
+            Self::Set(pair) => {
+                state.values.put(pair);
             }
             Self::Remove { key } | Self::Take { key, .. } => {
                 state.values.remove(key);

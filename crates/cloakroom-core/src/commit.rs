@@ -8,6 +8,7 @@ mod rebase;
 mod tries;
 mod write;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom_codec::TokenKey;
@@ -32,20 +33,38 @@ pub(crate) async fn commit(shared: &Shared) -> Result<()> {
     let _turn = shared.turn.lock().await;
     let (due, work) = {
         let mut live = shared.live();
-        let due = due(&shared.manager, &mut live);
-        let work = matches!(due, Due::Write).then(|| Write::take(shared, &mut live));
+        let due = due(&shared.manager, &live);
+        let work = matches!(due, Due::Store(Call::Write)).then(|| Write::take(shared, &mut live));
         (due, work)
     };
     match due {
-        Due::Nothing => Ok(()),
-        Due::Write => match work {
+        Due::Store(Call::Write) => match work {
             Some(work) => write(shared, work).await,
             None => Ok(()),
         },
-        Due::Touch(stored, ttl) => touch(shared, &stored, ttl).await,
-        Due::Delete(key) => delete(shared, &key, EndReason::Logout, deadline(shared)).await,
-        Due::EndOutdated(stored) => end_outdated(shared, stored).await,
-        Due::Forget => {
+        Due::Store(Call::Touch(stored, ttl)) => touch(shared, &stored, ttl).await,
+        Due::Store(Call::Delete(key)) => delete(shared, &key, EndReason::Logout, deadline(shared)).await,
+        Due::Store(Call::EndOutdated(stored)) => end_outdated(shared, stored).await,
+        Due::Here(step) => settle(shared, step),
+    }
+}
+
+/// What [`commit`] does where the store need not be called; `None` where it must be, or where another commit is under
+/// way.
+pub(crate) fn commit_at_once(shared: &Shared) -> Option<Result<()>> {
+    let _turn = shared.turn.try_lock()?;
+    let due = due(&shared.manager, &shared.live());
+    match due {
+        Due::Here(step) => Some(settle(shared, step)),
+        Due::Store(_) => None,
+    }
+}
+
+/// Does what nobody has to be waited for.
+fn settle(shared: &Shared, step: Step) -> Result<()> {
+    match step {
+        Step::Nothing => Ok(()),
+        Step::Forget => {
             let mut live = shared.live();
             live.phase = Phase::LoggedOut(Deletion::Done);
             live.news = News::Removal;
@@ -56,8 +75,8 @@ pub(crate) async fn commit(shared: &Shared) -> Result<()> {
             }
             Ok(())
         }
-        Due::Carry => carry(shared),
-        Due::Refuse => {
+        Step::Carry => carry(shared),
+        Step::Refuse => {
             shared.live().phase = Phase::Ended;
             shared.manager.events.emit(SessionEventKind::WriteRefused, None);
             Err(Error::new(ErrorKind::Ended))
@@ -65,24 +84,15 @@ pub(crate) async fn commit(shared: &Shared) -> Result<()> {
     }
 }
 
-/// Whether a commit would call the store.
-pub(crate) fn needs_store(shared: &Shared) -> bool {
-    let mut live = shared.live();
-    !shared.has_panicked()
-        && matches!(
-            due(&shared.manager, &mut live),
-            Due::Write | Due::Touch(..) | Due::Delete(_) | Due::EndOutdated(_)
-        )
-}
-
 /// What a commit has to do.
 enum Due {
+    Here(Step),
+    Store(Call),
+}
+
+/// What needs no store.
+enum Step {
     Nothing,
-    Write,
-    Touch(Stored, Duration),
-    Delete(StoreKey),
-    /// End a session whose login is outdated, wherever it lies.
-    EndOutdated(Option<Stored>),
     /// Log out where there is no record.
     Forget,
     /// Give the session back to the client that carries it.
@@ -91,57 +101,67 @@ enum Due {
     Refuse,
 }
 
-fn due(manager: &Inner, live: &mut Live) -> Due {
+/// What the store is called for.
+enum Call {
+    Write,
+    Touch(Stored, Duration),
+    Delete(StoreKey),
+    /// End a session whose login is outdated, wherever it lies.
+    EndOutdated(Option<Stored>),
+}
+
+fn due(manager: &Inner, live: &Live) -> Due {
     match live.phase {
-        Phase::Ended | Phase::LoggedOut(Deletion::Done) => return Due::Nothing,
+        Phase::Ended | Phase::LoggedOut(Deletion::Done) => return Due::Here(Step::Nothing),
         Phase::LoggedOut(Deletion::Pending) => {
             return match &live.place {
-                Place::Nowhere(Origin::NoToken) => Due::Nothing,
-                Place::Nowhere(Origin::DeadToken) | Place::Carried(_) => Due::Forget,
-                Place::Overtaken => Due::Refuse,
-                Place::Stored(stored) => Due::Delete(stored.key),
+                Place::Nowhere(Origin::NoToken) => Due::Here(Step::Nothing),
+                Place::Nowhere(Origin::DeadToken) | Place::Carried(_) => Due::Here(Step::Forget),
+                Place::Overtaken => Due::Here(Step::Refuse),
+                Place::Stored(stored) => Due::Store(Call::Delete(stored.key)),
             };
         }
         Phase::LoggedOut(Deletion::Outdated) => {
-            return Due::EndOutdated(match &live.place {
+            return Due::Store(Call::EndOutdated(match &live.place {
                 Place::Stored(stored) => Some(stored.clone()),
                 Place::Nowhere(_) | Place::Overtaken | Place::Carried(_) => None,
-            });
+            }));
         }
         Phase::Open | Phase::Committed => {}
     }
     match &live.place {
-        Place::Overtaken if !live.has_changes() => Due::Nothing,
-        Place::Overtaken if live.changes.iter().any(Change::is_authentication) => Due::Write,
-        Place::Overtaken => Due::Refuse,
+        Place::Overtaken if !live.has_changes() => Due::Here(Step::Nothing),
+        Place::Overtaken if live.changes.iter().any(Change::is_authentication) => Due::Store(Call::Write),
+        Place::Overtaken => Due::Here(Step::Refuse),
         Place::Nowhere(_) if live.has_changes() && has_content(live.seen()) => {
             if manager.is_client_side() {
-                Due::Carry
+                Due::Here(Step::Carry)
             } else {
-                Due::Write
+                Due::Store(Call::Write)
             }
         }
-        Place::Nowhere(_) => Due::Nothing,
+        Place::Nowhere(_) => Due::Here(Step::Nothing),
         Place::Carried(carried) => {
             let is_due =
                 live.has_changes() || carried.key == TokenKey::Old || manager.is_keep_alive_due(&live.base);
-            if is_due { Due::Carry } else { Due::Nothing }
+            if is_due { Due::Here(Step::Carry) } else { Due::Here(Step::Nothing) }
         }
         Place::Stored(stored) => {
+            let now = manager.now();
             if live.has_changes()
-                || manager.is_use_untold(&live.base)
+                || manager.is_use_untold(&live.base, now)
                 || secret_upkeep(manager, live.reach, stored, &live.base) != SecretUpkeep::None
             {
-                return Due::Write;
+                return Due::Store(Call::Write);
             }
-            let wanted = manager.ttl(&live.base).unwrap_or_default();
+            let wanted = manager.ttl_at(&live.base, now).unwrap_or_default();
             let idle = Duration::from_millis(live.base.idle);
             let left = stored.ttl.saturating_sub(manager.clock.monotonic().saturating_sub(stored.read_at));
             if is_token_due(live, stored) || wanted.saturating_sub(left) > manager.expiry.touch_interval(idle)
             {
-                return Due::Touch(stored.clone(), wanted);
+                return Due::Store(Call::Touch(stored.clone(), wanted));
             }
-            Due::Nothing
+            Due::Here(Step::Nothing)
         }
     }
 }
@@ -162,7 +182,7 @@ async fn write(shared: &Shared, mut work: Box<Write<'_>>) -> Result<()> {
             drop(work);
             rebase(shared);
             if let Some((key, before)) = replaced {
-                let after = shared.live().base.clone();
+                let after = Arc::clone(&shared.live().base);
                 index::leave(&shared.manager, &key, &before, &after, began).await;
             }
             Ok(())

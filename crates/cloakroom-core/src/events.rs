@@ -112,7 +112,8 @@ pub enum EndReason {
     TokenReuse,
 }
 
-/// Why a token was not taken.
+/// Why a token was not taken. A token is looked at when somebody asks for the session: where nobody does, it costs no MAC, and
+/// whatever is wrong with it is told to nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RejectReason {

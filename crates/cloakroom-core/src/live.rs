@@ -17,7 +17,7 @@ use crate::store::{StoreKey, Version};
 pub(crate) struct Shared {
     pub(crate) manager: Arc<Inner>,
     /// One commit at a time.
-    pub(crate) turn: async_lock::Mutex<()>,
+    pub(crate) turn: futures_util::lock::Mutex<()>,
     live: Mutex<Live>,
     /// A handler panicked while it held the session.
     panicked: AtomicBool,
@@ -25,7 +25,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(manager: Arc<Inner>, live: Live) -> Self {
-        let turn = async_lock::Mutex::new(());
+        let turn = futures_util::lock::Mutex::new(());
         Self { manager, turn, live: Mutex::new(live), panicked: AtomicBool::new(false) }
     }
 
@@ -48,9 +48,9 @@ impl Shared {
 pub(crate) struct Live {
     pub(crate) place: Place,
     /// As it was loaded or last committed.
-    pub(crate) base: State,
+    pub(crate) base: Arc<State>,
     /// With the changes of this request; `None` while there are none.
-    pub(crate) draft: Option<State>,
+    pub(crate) draft: Option<Arc<State>>,
     pub(crate) changes: Vec<Change>,
     /// The secret that a rotation in this request has drawn.
     pub(crate) fresh_secret: Option<Arc<Secret>>,
@@ -159,15 +159,15 @@ pub(crate) enum News {
 }
 
 impl Live {
-    pub(crate) const fn nowhere(origin: Origin, base: State) -> Self {
+    pub(crate) fn nowhere(origin: Origin, base: impl Into<Arc<State>>) -> Self {
         Self::at(Place::Nowhere(origin), base)
     }
 
-    pub(crate) const fn at(place: Place, base: State) -> Self {
+    pub(crate) fn at(place: Place, base: impl Into<Arc<State>>) -> Self {
         let was_new = !matches!(place, Place::Stored(_) | Place::Carried(_));
         Self {
             place,
-            base,
+            base: base.into(),
             draft: None,
             changes: Vec::new(),
             fresh_secret: None,
@@ -204,7 +204,7 @@ impl Live {
 
     /// The state to write to.
     pub(crate) fn draft(&mut self) -> &mut State {
-        self.draft.get_or_insert_with(|| self.base.clone())
+        Arc::make_mut(self.draft.get_or_insert_with(|| Arc::clone(&self.base)))
     }
 
     /// Does a change and notes it.

@@ -102,9 +102,10 @@ impl SessionManager {
         self.0.transport.request_header()
     }
 
-    /// Begins a request: finds the token in the values of [`request_header`](Self::request_header).
+    /// Begins a request: finds what may be its token in the values of [`request_header`](Self::request_header).
     ///
-    /// Cheap, and without a store call: a forged token is an absent one.
+    /// Cheap, and without a store call. Whether the token is authentic is seen when somebody asks for the session; a
+    /// forged one is an absent one, and costs no store call then.
     #[must_use]
     pub fn visit<'h>(&self, headers: impl IntoIterator<Item = &'h [u8]>) -> Visit {
         let ticket = self.0.ticket(headers);
@@ -136,14 +137,8 @@ impl Inner {
         if self.is_client_side() {
             return Ticket::Carried(self.transport.candidates(headers));
         }
-        match self.transport.read(&self.keys, headers) {
-            Ok(Some(token)) => Ticket::Token(token),
-            Ok(None) => Ticket::None,
-            Err(reason) => {
-                self.events.emit(SessionEventKind::TokenRejected(reason), None);
-                Ticket::None
-            }
-        }
+        let brought = self.transport.brought(headers);
+        if brought.is_nothing() { Ticket::None } else { Ticket::Brought(brought) }
     }
 
     /// After this time, a key that was entered and has no record will not get one any more: a commit has its
@@ -154,15 +149,15 @@ impl Inner {
 
     /// Whether this use of a session must be written for the list of its principal's sessions. Most are told by a touch;
     /// but one that lives until its absolute deadline, used or not, is never touched.
-    pub(crate) fn is_use_untold(&self, state: &State) -> bool {
+    pub(crate) fn is_use_untold(&self, state: &State, now: u64) -> bool {
+        if state.login.is_none() || self.principals().is_none() {
+            return false;
+        }
         let idle = Duration::from_millis(state.idle);
-        let lives_to_the_end = self.ttl(state).is_some_and(|ttl| ttl < idle);
+        let lives_to_the_end = self.ttl_at(state, now).is_some_and(|ttl| ttl < idle);
         let told = Duration::from_millis(used_at(state));
-        let untold = Duration::from_millis(self.now()).saturating_sub(told);
-        state.login.is_some()
-            && self.principals().is_some()
-            && (lives_to_the_end || state.lifetime_override.is_some())
-            && untold > self.expiry.touch_interval(idle)
+        let untold = Duration::from_millis(now).saturating_sub(told);
+        (lives_to_the_end || state.lifetime_override.is_some()) && untold > self.expiry.touch_interval(idle)
     }
 
     /// Notes that the session is in use now.
@@ -179,7 +174,12 @@ impl Inner {
 
     /// How long the store shall keep this state; `None` once its absolute deadline has passed.
     pub(crate) fn ttl(&self, state: &State) -> Option<Duration> {
-        let left = state.absolute_deadline.checked_sub(self.now()).filter(|left| *left > 0)?;
+        self.ttl_at(state, self.now())
+    }
+
+    /// The same at that moment, in milliseconds since the Unix epoch.
+    pub(crate) fn ttl_at(&self, state: &State, now: u64) -> Option<Duration> {
+        let left = state.absolute_deadline.checked_sub(now).filter(|left| *left > 0)?;
         Some(Duration::from_millis(left.min(state.idle)))
     }
 

@@ -1,5 +1,6 @@
 //! What a response must carry after the commit, for any framework.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::cache::{CacheChange, CacheRule, restrict, vary};
@@ -17,13 +18,13 @@ pub struct Reply {
     pub(crate) token: Option<TokenHeader>,
     pub(crate) cache: CacheRule,
     /// The request header that the response depends on, once the session was looked at.
-    pub(crate) vary: Option<String>,
+    pub(crate) vary: Option<Cow<'static, str>>,
 }
 
 /// The header that hands out or takes away a token.
 #[derive(Clone)]
 pub(crate) struct TokenHeader {
-    pub(crate) name: String,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) value: String,
 }
 
@@ -101,9 +102,9 @@ mod tests {
     fn whatever_it_has_to_say_touches_the_response() {
         let reply = || Reply::untouched(Events::default());
         assert!(reply().is_untouched());
-        let token = TokenHeader { name: "set-cookie".to_owned(), value: "a=b".to_owned() };
+        let token = TokenHeader { name: "set-cookie".into(), value: "a=b".to_owned() };
         assert!(!Reply { token: Some(token), ..reply() }.is_untouched());
-        assert!(!Reply { vary: Some("cookie".to_owned()), ..reply() }.is_untouched());
+        assert!(!Reply { vary: Some("cookie".into()), ..reply() }.is_untouched());
         assert!(!Reply { refusal: Some(Error::new(ErrorKind::Ended)), ..reply() }.is_untouched());
     }
 }

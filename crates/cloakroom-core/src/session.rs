@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cloakroom_codec::{State, Value};
+use cloakroom_codec::{Pair, State, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -78,11 +78,14 @@ impl Session {
     /// write.
     pub fn set<T: Serialize + ?Sized>(&self, key: impl SessionKey<T>, value: &T) -> Result<()> {
         let name = checked(key.name())?;
-        let value = self.encode(value)?;
+        let pair = Pair::encode(name, value)?;
+        if pair.value_len() > self.0.manager.max_size {
+            return Err(Error::new(ErrorKind::TooLarge));
+        }
         let mut live = self.0.live();
         live.check_open()?;
-        if live.seen().values.get(name).as_ref() != Some(&value) {
-            live.note(Change::Set { key: name.into(), value });
+        if live.seen().values.get(name) != Some(pair.value()) {
+            live.note(Change::Set(pair));
         }
         Ok(())
     }

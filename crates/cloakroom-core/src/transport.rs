@@ -1,8 +1,9 @@
 //! How a token comes and goes: in a cookie, or in a header of its own.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use cloakroom_codec::{Keys, Token};
+use cloakroom_codec::{Keys, Token, TokenText};
 
 use crate::cookie::{CookieLifetime, CookiePolicy, check_token};
 use crate::cookie_header;
@@ -15,7 +16,7 @@ use crate::reply::TokenHeader;
 pub(crate) enum Transport {
     Cookie(CookiePolicy),
     /// A header with this name, lower case.
-    Header(String),
+    Header(Cow<'static, str>),
 }
 
 impl Transport {
@@ -24,7 +25,7 @@ impl Transport {
             Self::Cookie(policy) => policy.check(),
             Self::Header(name) => {
                 check_token(name, "header")?;
-                if RESERVED.contains(&name.as_str()) {
+                if RESERVED.contains(&&**name) {
                     return Err(Error::misconfigured(format!(
                         "the header `{name}` has a meaning of its own; name the session's header \
                          `x-session`, or another that nobody else uses"
@@ -43,6 +44,14 @@ impl Transport {
         }
     }
 
+    /// The same name, for a response that says what it varies with.
+    pub(crate) fn vary(&self) -> Cow<'static, str> {
+        match self {
+            Self::Cookie(_) => Cow::Borrowed("cookie"),
+            Self::Header(name) => name.clone(),
+        }
+    }
+
     /// The name that every token is bound to.
     pub(crate) fn token_name(&self) -> &str {
         match self {
@@ -51,21 +60,34 @@ impl Transport {
         }
     }
 
-    /// The one authentic token in the request headers; `Ok(None)` if nothing claims to be one.
-    pub(crate) fn read<'h>(
-        &self,
-        keys: &Keys,
-        headers: impl IntoIterator<Item = &'h [u8]>,
-    ) -> Result<Option<Token>, RejectReason> {
+    /// What may be tokens in the request headers: nobody looks at it before somebody asks for the session.
+    pub(crate) fn brought<'h>(&self, headers: impl IntoIterator<Item = &'h [u8]>) -> Brought {
         match self {
-            Self::Cookie(policy) => {
-                let found = cookie_header::values(headers, policy.name());
-                the_authentic_one(keys, policy.name(), found.iter())
+            Self::Cookie(policy) => Brought::of(cookie_header::values(headers, policy.name()).iter()),
+            Self::Header(_) => Brought::of(
+                headers.into_iter().filter(|value| !value.is_empty()).take(cookie_header::MAX_CANDIDATES),
+            ),
+        }
+    }
+
+    /// The one authentic token among what was brought; `Ok(None)` if nothing claims to be one.
+    pub(crate) fn read(&self, keys: &Keys, brought: &Brought) -> Result<Option<Token>, RejectReason> {
+        let mut one: Option<Token> = None;
+        let mut forged = brought.has_strangers;
+        for text in brought.text.iter().chain(&brought.others) {
+            match (keys.read_token(self.token_name(), text.as_bytes()), &one) {
+                (Err(_), _) => forged = true,
+                (Ok(token), None) => one = Some(token),
+                (Ok(token), Some(known)) => {
+                    if !same(keys, known, &token) {
+                        return Err(RejectReason::Ambiguous);
+                    }
+                }
             }
-            Self::Header(name) => {
-                let values = headers.into_iter().filter(|value| !value.is_empty());
-                the_authentic_one(keys, name, values.take(cookie_header::MAX_CANDIDATES))
-            }
+        }
+        match one {
+            None if forged => Err(RejectReason::Forged),
+            one => Ok(one),
         }
     }
 
@@ -101,7 +123,7 @@ impl Transport {
                 let persistent =
                     lifetime == CookieLifetime::Persistent || policy.lifetime() == CookieLifetime::Persistent;
                 let line = policy.issue(token, persistent.then_some(left));
-                TokenHeader { name: "set-cookie".to_owned(), value: line }
+                TokenHeader { name: "set-cookie".into(), value: line }
             }
             Self::Header(name) => TokenHeader { name: name.clone(), value: token.to_owned() },
         }
@@ -110,7 +132,7 @@ impl Transport {
     /// The response header that takes the token away.
     pub(crate) fn remove(&self) -> TokenHeader {
         match self {
-            Self::Cookie(policy) => TokenHeader { name: "set-cookie".to_owned(), value: policy.remove() },
+            Self::Cookie(policy) => TokenHeader { name: "set-cookie".into(), value: policy.remove() },
             Self::Header(name) => TokenHeader { name: name.clone(), value: String::new() },
         }
     }
@@ -126,27 +148,32 @@ impl Transport {
     }
 }
 
-fn the_authentic_one<'h>(
-    keys: &Keys,
-    name: &str,
-    values: impl Iterator<Item = &'h [u8]>,
-) -> Result<Option<Token>, RejectReason> {
-    let mut one: Option<Token> = None;
-    let mut forged = false;
-    for value in values {
-        match (keys.read_token(name, value), &one) {
-            (Err(_), _) => forged = true,
-            (Ok(token), None) => one = Some(token),
-            (Ok(token), Some(known)) => {
-                if !same(keys, known, &token) {
-                    return Err(RejectReason::Ambiguous);
-                }
+/// What a request brought that may be tokens.
+#[derive(Default)]
+pub(crate) struct Brought {
+    text: Option<TokenText>,
+    /// Honest clients bring one.
+    others: Vec<TokenText>,
+    /// There was something that no token looks like.
+    has_strangers: bool,
+}
+
+impl Brought {
+    fn of<'h>(values: impl Iterator<Item = &'h [u8]>) -> Self {
+        let mut brought = Self::default();
+        for value in values {
+            match (TokenText::of(value), &mut brought.text) {
+                (Some(text), place @ None) => *place = Some(text),
+                (Some(text), Some(_)) => brought.others.push(text),
+                (None, _) => brought.has_strangers = true,
             }
         }
+        brought
     }
-    match one {
-        None if forged => Err(RejectReason::Forged),
-        one => Ok(one),
+
+    /// Whether nothing claims to be a token.
+    pub(crate) fn is_nothing(&self) -> bool {
+        !self.has_strangers && self.text.is_none()
     }
 }
 

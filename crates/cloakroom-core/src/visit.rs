@@ -1,24 +1,26 @@
 //! One request: from its headers to its session, loaded once and only if somebody asks.
 
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+pub(crate) mod find;
 
-use async_lock::OnceCell;
-use cloakroom_codec::{Flags, Handle, Purpose, Secret, SecretHash, State, Token, TokenKey};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use cloakroom_codec::{Flags, State, Token};
+use futures_util::lock::Mutex;
 
 use crate::cache::CacheRule;
-use crate::commit::commit;
+use crate::commit::{commit, commit_at_once};
 use crate::cookie::CookieLifetime;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::{EndReason, RejectReason, SessionEventKind};
-use crate::live::{Deletion, Live, News, Origin, Phase, Place, Presented, Shared, Stored};
-use crate::manager::{Caches, Inner, OnEnded, principal};
-use crate::renewal::{OnReuse, may_tell};
+use crate::events::SessionEventKind;
+use crate::live::{Deletion, Live, News, Origin, Phase, Place, Shared, Stored};
+use crate::manager::{Caches, Inner, OnEnded};
+use crate::renewal::may_tell;
 use crate::reply::{Reply, TokenHeader};
 use crate::session::Session;
-use crate::store::{Freshness, Record, StoreKey};
-use crate::store_error::StoreErrorKind;
+use crate::transport::Brought;
 
 /// One request's way to its session. A clone is the same visit.
 ///
@@ -44,7 +46,9 @@ pub struct Visit(Arc<Shelf>);
 struct Shelf {
     manager: Arc<Inner>,
     ticket: Ticket,
-    found: OnceCell<Result<Found>>,
+    found: OnceLock<Result<Found>>,
+    /// One load at a time. Neither this nor the turn of a commit takes memory while nobody waits.
+    turn: Mutex<()>,
     /// Somebody asked for the session, even if the load was dropped.
     asked: AtomicBool,
 }
@@ -52,21 +56,24 @@ struct Shelf {
 /// The session, and which generation of it the request found.
 struct Found {
     session: Session,
+    /// The authentic token that the request brought.
+    token: Option<Token>,
     generation: u64,
 }
 
 /// What a client brings of its session.
 pub(crate) enum Ticket {
     None,
-    /// An authentic token.
-    Token(Token),
+    /// What may be a token; nobody has looked at it yet.
+    Brought(Brought),
     /// What may be the session itself; nobody has looked at it yet.
     Carried(Vec<Vec<u8>>),
 }
 
 impl Visit {
     pub(crate) fn new(manager: Arc<Inner>, ticket: Ticket) -> Self {
-        Self(Arc::new(Shelf { manager, ticket, found: OnceCell::new(), asked: AtomicBool::new(false) }))
+        let (found, asked) = (OnceLock::new(), AtomicBool::new(false));
+        Self(Arc::new(Shelf { manager, ticket, found, turn: Mutex::new(()), asked }))
     }
 
     /// The session of this request. The first call loads it, later ones share what it found.
@@ -80,24 +87,27 @@ impl Visit {
     ///
     /// # Cancel safety
     ///
-    /// A dropped call loads nothing; the next one begins again.
+    /// A dropped call loads nothing; the next one begins again. Calls at the same time queue behind the one that loads: one
+    /// that is neither polled nor dropped, beside a `select!` that went on without it, may hold up the others for ever.
     pub async fn session(&self) -> Result<Session> {
         self.0.asked.store(true, Ordering::Relaxed);
-        match self.0.found.get_or_init(|| self.load()).await {
+        let found = match self.0.found.get() {
+            Some(found) => found,
+            None => self.load_once().await,
+        };
+        match found {
             Ok(found) => Ok(found.session.clone()),
             Err(error) => Err(error.clone()),
         }
     }
 
-    /// Whether [`commit`](Self::commit) has something to tell the store.
-    ///
-    /// An adapter then runs it in a task of its own, so that a client's disconnect cannot cut it short.
-    #[must_use]
-    pub fn needs_store(&self) -> bool {
-        match self.0.found.get() {
-            Some(Ok(found)) => crate::commit::needs_store(found.session.shared()),
-            _ => false,
+    async fn load_once(&self) -> &Result<Found> {
+        let _turn = self.0.turn.lock().await;
+        if let Some(found) = self.0.found.get() {
+            return found;
         }
+        let found = self.load().await;
+        self.0.found.get_or_init(|| found)
     }
 
     /// Stores what the handler changed, and says what the response must carry. Call it once, before the
@@ -107,17 +117,54 @@ impl Visit {
     ///
     /// A dropped call leaves the old or the new session. The client then does not learn a new token.
     pub async fn commit(&self) -> Reply {
+        let found = match self.found() {
+            Ok(found) => found,
+            Err(reply) => return reply,
+        };
+        let shared = found.session.shared();
+        seal_off(shared);
+        let may_pass = may_pass(shared);
+        let committed = match given_up(shared) {
+            Some(committed) => committed,
+            None => commit(shared).await,
+        };
+        self.reply(found, may_pass, committed)
+    }
+
+    /// As [`commit`](Self::commit), where nobody has to be waited for; `None` where the store must be called or another
+    /// commit is under way, and [`commit`](Self::commit) has to follow. Either way, what is written from now on is an error.
+    ///
+    /// An adapter sees to it that a client's disconnect cannot cut that short.
+    ///
+    /// ```
+    /// # use cloakroom_core::testing::ModelStore;
+    /// # use cloakroom_core::{Clock, KeyRing, SessionManager};
+    /// let sessions = SessionManager::new(ModelStore::new(Clock::system()), KeyRing::generate());
+    /// let reply = sessions.visit([]).commit_at_once();
+    /// assert!(reply.is_some_and(|reply| reply.is_untouched()), "nobody asked for the session");
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn commit_at_once(&self) -> Option<Reply> {
+        let found = match self.found() {
+            Ok(found) => found,
+            Err(reply) => return Some(reply),
+        };
+        let shared = found.session.shared();
+        seal_off(shared);
+        let may_pass = may_pass(shared);
+        let committed = given_up(shared).or_else(|| commit_at_once(shared))?;
+        Some(self.reply(found, may_pass, committed))
+    }
+
+    /// The session that somebody asked for; else what there is to say.
+    fn found(&self) -> std::result::Result<&Found, Reply> {
         let manager = &self.0.manager;
         match self.0.found.get() {
-            None if self.0.asked.load(Ordering::Relaxed) => reply(manager, None, CacheRule::NoStore),
-            None => Reply::untouched(manager.events.clone()),
-            Some(Err(_)) => reply(manager, None, CacheRule::NoStore),
-            Some(Ok(found)) => {
-                let mut reply = close(found.session.shared()).await;
-                // Also with a refusal: what an earlier `save` stored is news that the client must not miss.
-                reply.token = self.news(found);
-                reply
-            }
+            None if self.0.asked.load(Ordering::Relaxed) => Err(reply(manager, None, CacheRule::NoStore)),
+            None => Err(Reply::untouched(manager.events.clone())),
+            Some(Err(_)) => Err(reply(manager, None, CacheRule::NoStore)),
+            Some(Ok(found)) => Ok(found),
         }
     }
 
@@ -141,13 +188,18 @@ impl Visit {
         reply
     }
 
+    fn reply(&self, found: &Found, may_pass: bool, committed: Result<()>) -> Reply {
+        let mut reply = close(found.session.shared(), may_pass, committed);
+        // Also with a refusal: what an earlier `save` stored is news that the client must not miss.
+        reply.token = self.news(found);
+        reply
+    }
+
     /// What the client must learn.
     fn news(&self, found: &Found) -> Option<TokenHeader> {
         let manager = &self.0.manager;
         let live = found.session.shared().live();
-        if let (News::Token, Place::Stored(stored), Ticket::Token(token)) =
-            (live.news, &live.place, &self.0.ticket)
-        {
+        if let (News::Token, Place::Stored(stored), Some(token)) = (live.news, &live.place, &found.token) {
             // A secret that this request has drawn is known to nobody yet.
             let is_drawn = stored.handle != token.handle || live.base.generation != found.generation;
             let brought = manager.keys.secret_hash(&token.handle, &token.secret);
@@ -160,214 +212,57 @@ impl Visit {
 
     async fn load(&self) -> Result<Found> {
         let manager = &self.0.manager;
+        let mut token = None;
         let live = match &self.0.ticket {
             Ticket::None => Live::nowhere(Origin::NoToken, manager.empty_state()),
             Ticket::Carried(candidates) => manager.open_carried(candidates),
-            Ticket::Token(token) => match manager.find(token).await {
-                Ok(live) => live,
-                Err(error) => {
-                    log_failure("load", &error);
-                    return Err(error);
-                }
+            Ticket::Brought(brought) => match manager.token(brought) {
+                None => Live::nowhere(Origin::NoToken, manager.empty_state()),
+                Some(authentic) => match manager.find(&authentic).await {
+                    Ok(live) => {
+                        token = Some(authentic);
+                        live
+                    }
+                    Err(error) => {
+                        log_failure("load", &error);
+                        return Err(error);
+                    }
+                },
             },
         };
         let generation = live.base.generation;
-        Ok(Found { session: Session::new(Arc::new(Shared::new(Arc::clone(manager), live))), generation })
+        let session = Session::new(Arc::new(Shared::new(Arc::clone(manager), live)));
+        Ok(Found { session, token, generation })
     }
 }
 
 impl fmt::Debug for Visit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Visit").field("looked_at", &self.0.found.is_initialized()).finish_non_exhaustive()
+        f.debug_struct("Visit").field("looked_at", &self.0.found.get().is_some()).finish_non_exhaustive()
     }
 }
 
-impl Inner {
-    /// The state of a visitor for whom nothing was written.
-    pub(crate) fn empty_state(&self) -> State {
-        let now = self.now();
-        let absolute = now.saturating_add(crate::manager::millis(self.expiry.absolute()));
-        State::new(now, absolute, crate::manager::millis(self.expiry.idle()), SecretHash::from_bytes([0; 32]))
-    }
-
-    /// Finds the session that an authentic token names.
-    async fn find(&self, token: &Token) -> Result<Live> {
-        let key = self.store_key(&token.handle);
-        let Some((record, state)) = self.read(&key).await? else {
-            self.emit(SessionEventKind::TokenRejected(RejectReason::Unknown), &key);
-            return Ok(self.dead());
-        };
-        match self.judge(token, &state) {
-            Verdict::Good(presented, secret) => {
-                let stored = Stored {
-                    handle: token.handle,
-                    secret,
-                    key,
-                    record_key: self.record_key(&record),
-                    version: record.version,
-                    ttl: record.ttl,
-                    read_at: self.clock.monotonic(),
-                    presented,
-                    token_key: token.key,
-                };
-                Ok(Live::at(Place::Stored(stored), state))
-            }
-            Verdict::Overtaken => {
-                self.emit(SessionEventKind::TokenRejected(RejectReason::Stale), &key);
-                Ok(self.stale(Place::Overtaken, key))
-            }
-            Verdict::Stale => {
-                self.emit(SessionEventKind::TokenRejected(RejectReason::Stale), &key);
-                Ok(self.stale(Place::Nowhere(Origin::DeadToken), key))
-            }
-            Verdict::Reused => {
-                self.emit(SessionEventKind::TokenRejected(RejectReason::Reused), &key);
-                if self.on_reuse == OnReuse::End && self.end(&key).await? {
-                    self.emit(SessionEventKind::Ended(EndReason::TokenReuse), &key);
-                    if let Some(principal) = principal(&state) {
-                        self.strike(principal, &[key], self.settle_time()).await;
-                    }
-                }
-                Ok(self.stale(Place::Nowhere(Origin::DeadToken), key))
-            }
-        }
-    }
-
-    /// Reads a live session; `None` if there is none, or nothing that can be opened.
-    pub(crate) async fn read(&self, key: &StoreKey) -> Result<Option<(Record, State)>> {
-        match self.look(key).await? {
-            Look::Live(record, state) => Ok(Some((record, *state))),
-            Look::Nothing | Look::Over | Look::Unopenable => Ok(None),
-        }
-    }
-
-    /// Reads what lies under a key.
-    pub(crate) async fn look(&self, key: &StoreKey) -> Result<Look> {
-        let record = match self.store()?.load(key, Freshness::Latest).await {
-            Ok(Some(record)) if !record.payload.is_empty() => record,
-            Ok(_) => return Ok(Look::Nothing),
-            Err(error) if error.kind() == StoreErrorKind::Corrupt => {
-                self.emit(SessionEventKind::Unopenable, key);
-                return Ok(Look::Unopenable);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let Ok(state) = self.open(key, &record.payload) else {
-            self.emit(SessionEventKind::Unopenable, key);
-            return Ok(Look::Unopenable);
-        };
-        if self.now() >= state.absolute_deadline {
-            self.emit(SessionEventKind::Ended(EndReason::Absolute), key);
-            return Ok(Look::Over);
-        }
-        Ok(Look::Live(record, Box::new(state)))
-    }
-
-    pub(crate) fn record_key(&self, record: &Record) -> TokenKey {
-        if self.keys.is_current(&record.payload) { TokenKey::Writing } else { TokenKey::Old }
-    }
-
-    fn open(&self, key: &StoreKey, payload: &[u8]) -> Result<State, cloakroom_codec::Error> {
-        State::decode(self.keys.open(Purpose::Record, key.as_bytes(), payload)?)
-    }
-
-    fn judge(&self, token: &Token, state: &State) -> Verdict {
-        let hash = self.keys.secret_hash(&token.handle, &token.secret);
-        if hash.matches(&state.secret_hash) {
-            return Verdict::Good(Presented::Current, Some(token.secret.clone()));
-        }
-        let now = self.now();
-        if let Some(predecessor) = &state.predecessor
-            && hash.matches(&predecessor.hash)
-        {
-            if predecessor.grace_ends.is_some_and(|ends| now >= ends) {
-                return Verdict::Reused;
-            }
-            let newest = self.keys.renew_matching(&token.handle, &token.secret, &state.secret_hash);
-            return Verdict::Good(Presented::Predecessor, newest);
-        }
-        match state.rotated_at {
-            Some(at) if now.saturating_sub(at) < OVERTAKEN_MILLIS => Verdict::Overtaken,
-            _ => Verdict::Stale,
-        }
-    }
-
-    /// A visitor who held a secret of the session under this key once.
-    fn stale(&self, place: Place, key: StoreKey) -> Live {
-        let mut live = Live::at(place, self.empty_state());
-        live.forerunners.push(key);
-        live
-    }
-
-    fn dead(&self) -> Live {
-        Live::nowhere(Origin::DeadToken, self.empty_state())
-    }
-
-    /// Loads the session again for a handle that outlives its request.
-    pub(crate) async fn find_again(
-        &self,
-        handle: Handle,
-        secret: Option<Secret>,
-        generation: u64,
-        token_key: TokenKey,
-    ) -> Result<Live> {
-        let key = self.store_key(&handle);
-        match self.read(&key).await? {
-            Some((record, state)) if state.generation == generation => {
-                let stored = Stored {
-                    handle,
-                    secret,
-                    key,
-                    record_key: self.record_key(&record),
-                    version: record.version,
-                    ttl: record.ttl,
-                    read_at: self.clock.monotonic(),
-                    presented: Presented::Current,
-                    token_key,
-                };
-                Ok(Live::at(Place::Stored(stored), state))
-            }
-            _ => Err(Error::new(ErrorKind::Ended)),
-        }
+/// Ends the session's open phase: from now on, a handle that is left over can write no more.
+fn seal_off(shared: &Shared) {
+    let mut live = shared.live();
+    if live.phase == Phase::Open {
+        live.phase = Phase::Committed;
     }
 }
 
-/// What lies under a key.
-pub(crate) enum Look {
-    Live(Record, Box<State>),
-    Nothing,
-    /// A session whose absolute deadline has passed, by the clock of this process.
-    Over,
-    /// A record that cannot be read here: perhaps by another instance.
-    Unopenable,
+/// A handler that panicked stores nothing.
+fn given_up(shared: &Shared) -> Option<Result<()>> {
+    shared.has_panicked().then(|| {
+        shared.manager.events.emit(SessionEventKind::HandlerPanicked, None);
+        Ok(())
+    })
 }
 
-/// What an authentic token is worth.
-enum Verdict {
-    Good(Presented, Option<Secret>),
-    /// Rotated away just now, perhaps by a request of the same page.
-    Overtaken,
-    /// Rotated away.
-    Stale,
-    /// Renewed away, and its grace is over.
-    Reused,
-}
-
-/// The end of a request: the last commit, and what the client must learn.
-async fn close(shared: &Shared) -> Reply {
+/// The end of a request: what became of the last commit, and what caches may do with the response.
+fn close(shared: &Shared, may_pass: bool, committed: Result<()>) -> Reply {
     let manager = &shared.manager;
-    {
-        let mut live = shared.live();
-        if live.phase == Phase::Open {
-            live.phase = Phase::Committed;
-        }
-    }
-    // Nobody is told "logged out" who is not.
-    let may_pass = manager.on_ended == OnEnded::Pass && !matches!(shared.live().phase, Phase::LoggedOut(_));
     let mut refusal = None;
-    if shared.has_panicked() {
-        manager.events.emit(SessionEventKind::HandlerPanicked, None);
-    } else if let Err(error) = commit(shared).await {
+    if let Err(error) = committed {
         if !matches!(error.kind(), ErrorKind::Ended | ErrorKind::LimitReached) {
             log_failure("commit", &error);
         }
@@ -386,13 +281,18 @@ async fn close(shared: &Shared) -> Reply {
     reply(manager, refusal, cache)
 }
 
+/// Whether a response passes although its session ended under it. Nobody is told "logged out" who is not.
+fn may_pass(shared: &Shared) -> bool {
+    shared.manager.on_ended == OnEnded::Pass && !matches!(shared.live().phase, Phase::LoggedOut(_))
+}
+
 fn reply(manager: &Inner, refusal: Option<Error>, cache: CacheRule) -> Reply {
     Reply {
         events: manager.events.clone(),
         refusal,
         token: None,
         cache,
-        vary: Some(manager.transport.request_header().to_owned()),
+        vary: Some(manager.transport.vary()),
     }
 }
 
@@ -403,7 +303,7 @@ fn news(manager: &Inner, live: &Live) -> Option<TokenHeader> {
         (News::Token, Place::Stored(Stored { handle, secret: Some(secret), .. })) => {
             let token = manager.keys.write_token(manager.transport.token_name(), handle, secret);
             let left = live.base.absolute_deadline.saturating_sub(manager.now());
-            let left = std::time::Duration::from_millis(left);
+            let left = Duration::from_millis(left);
             Some(manager.transport.issue(&token, left, lifetime(&live.base)))
         }
         _ => None,
@@ -425,6 +325,3 @@ fn log_failure(what: &'static str, error: &Error) {
         std::iter::successors(first, |error| error.source()).map(ToString::to_string).collect();
     tracing::error!(target: "cloakroom", %error, cause = causes.join(": "), "the {what} of a session failed");
 }
-
-/// For how long a write with a token that was just rotated away is refused instead of starting anew.
-const OVERTAKEN_MILLIS: u64 = 60_000;

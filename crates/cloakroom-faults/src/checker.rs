@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use cloakroom_core::StoreKey;
-use stateright::semantics::{ConsistencyTester as _, LinearizabilityTester};
 
 use crate::history::{Act, Answer, End, Event};
 use crate::model::{Call, Model};
+use crate::order::{Found, Placed, search};
 use crate::rules::{Resending, Rules};
 
-/// The longest history of one key that is looked at: the tester tries all orders.
+/// The longest history of one key that is looked at.
 const LONGEST: usize = 48;
-/// How many calls of one key may be open.
-const MOST_OPEN: usize = 10;
 
 /// What a history was found to be.
 #[derive(Debug)]
@@ -27,7 +25,7 @@ pub struct Verdict {
     pub open: usize,
     /// Keys whose history only a verb that was sent twice explains.
     pub explained_by_resending: usize,
-    /// Keys with a history too long to be looked at.
+    /// Keys with a history too long to be looked at, or with too many orders.
     pub too_long: usize,
     /// What is wrong.
     pub findings: Vec<Finding>,
@@ -156,20 +154,20 @@ fn explains(create: &Event, delete: &Event, events: &[Event]) -> bool {
 /// Whether there is an order in which a true store answers so.
 fn order(events: &[Event], rules: &Rules, verdict: &mut Verdict) {
     let told_something: Vec<&Event> = events.iter().filter(|event| tells(event)).collect();
-    let open = told_something.iter().filter(|event| event.end.is_open()).count();
-    if told_something.len() > LONGEST || open > MOST_OPEN {
+    if told_something.len() > LONGEST {
         verdict.too_long += 1;
         return;
     }
-    let strict = rules.with_resending(Resending::Never);
-    if has_order(&told_something, strict) {
-        return;
+    let mut found = look_for_order(&told_something, rules.with_resending(Resending::Never));
+    if found == Found::Nothing && rules.resending == Resending::AfterALostReply {
+        found = look_for_order(&told_something, *rules);
+        verdict.explained_by_resending += usize::from(found == Found::Order);
     }
-    if rules.resending == Resending::AfterALostReply && has_order(&told_something, *rules) {
-        verdict.explained_by_resending += 1;
-        return;
+    match found {
+        Found::Order => {}
+        Found::Nothing => verdict.findings.push(Finding { law: Law::Linearizable, text: told(events) }),
+        Found::TooMuch => verdict.too_long += 1,
     }
-    verdict.findings.push(Finding { law: Law::Linearizable, text: told(events) });
 }
 
 /// Whether it matters: a call without effect does not, nor does a look that saw nothing.
@@ -181,33 +179,24 @@ fn tells(event: &Event) -> bool {
     }
 }
 
-fn has_order(events: &[&Event], rules: Rules) -> bool {
-    let mut points = Vec::new();
-    for (thread, event) in events.iter().enumerate() {
-        let returned = event.ended.filter(|_| !event.end.is_open());
-        let call = Call { act: event.act, invoked: event.invoked.at, returned: returned.map(|m| m.at) };
-        points.push((event.invoked.order, 2 * thread, Point::Invoked(call)));
-        if let (End::Answered(answer), Some(returned)) = (event.end, returned) {
-            points.push((returned.order, 2 * thread, Point::Returned(answer)));
-            if rules.resending == Resending::AfterALostReply && may_follow_its_own_write(event) {
-                // A first try that took effect and was not heard of.
-                let first = Call { returned: None, ..call };
-                points.push((event.invoked.order, 2 * thread + 1, Point::Invoked(first)));
-            }
-        }
-    }
-    points.sort_by_key(|(order, thread, _)| (*order, *thread));
-    let mut tester = LinearizabilityTester::new(Model::new(rules));
-    for (_, thread, point) in points {
-        let noted = match point {
-            Point::Invoked(call) => tester.on_invoke(thread, call).map(drop),
-            Point::Returned(answer) => tester.on_return(thread, answer).map(drop),
+fn look_for_order(events: &[&Event], rules: Rules) -> Found {
+    let mut calls = Vec::with_capacity(events.len());
+    for event in events {
+        let ended = event.ended.filter(|_| !event.end.is_open());
+        let call = Call { act: event.act, invoked: event.invoked.at, returned: ended.map(|ended| ended.at) };
+        let returned = match (event.end, ended) {
+            (End::Answered(answer), Some(ended)) => Some((ended.order, answer)),
+            _ => None,
         };
-        if noted.is_err() {
-            return false;
+        let invoked = event.invoked.order;
+        calls.push(Placed { call, invoked, returned });
+        if rules.resending == Resending::AfterALostReply && may_follow_its_own_write(event) {
+            // A first try that took effect and was not heard of.
+            let first = Call { returned: None, ..call };
+            calls.push(Placed { call: first, invoked, returned: None });
         }
     }
-    tester.is_consistent()
+    search(&calls, Model::new(rules))
 }
 
 fn may_follow_its_own_write(event: &Event) -> bool {
@@ -218,11 +207,6 @@ fn may_follow_its_own_write(event: &Event) -> bool {
         Act::Touch { .. } => missing || conflict,
         _ => false,
     }
-}
-
-enum Point {
-    Invoked(Call),
-    Returned(Answer),
 }
 
 /// A history in short: versions become letters, in the order in which they appear.

@@ -13,6 +13,7 @@ mod figures;
 mod history;
 mod lost;
 mod model;
+mod order;
 mod recorded;
 mod rules;
 mod workload;

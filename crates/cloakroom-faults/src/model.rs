@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use cloakroom_core::Version;
-use stateright::semantics::SequentialSpec;
 
 use crate::history::{Act, Answer, Written};
 use crate::rules::{Keeping, Resending, Rules};
@@ -24,14 +23,15 @@ pub(crate) struct Model {
     state: State,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum State {
+/// What is kept between two calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum State {
     Absent,
     Live(Live),
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Live {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Live {
     version: Version,
     digest: u64,
     /// Before this it lives.
@@ -43,6 +43,11 @@ struct Live {
 impl Model {
     pub(crate) const fn new(rules: Rules) -> Self {
         Self { rules, state: State::Absent }
+    }
+
+    /// What the calls so far have left.
+    pub(crate) const fn state(&self) -> State {
+        self.state
     }
 
     /// The record as this call can have found it present.
@@ -83,52 +88,25 @@ impl Model {
         }
         absent
     }
-}
 
-const fn latest_end(call: &Call, ttl: Duration) -> Option<Duration> {
-    match call.returned {
-        Some(returned) => returned.checked_add(ttl),
-        None => None,
-    }
-}
-
-impl SequentialSpec for Model {
-    type Op = Call;
-    type Ret = Answer;
-
-    /// What a call does whose answer is unknown: all that it can. That it did nothing is always possible too.
-    fn invoke(&mut self, call: &Call) -> Answer {
+    /// Does what a call does whose answer is unknown: all that it can. That it did nothing is always possible too.
+    pub(crate) fn take(&mut self, call: &Call) {
         let present = self.present(call);
         match (call.act, present) {
-            (Act::Load, Some(live)) => {
-                let ttl = live.earliest_end.saturating_sub(call.invoked);
-                Answer::Found(Written { version: live.version, digest: live.digest, ttl })
-            }
-            (Act::Load, None) => Answer::Absent,
-            (Act::Create(record), _) if self.may_be_absent(call) => {
-                self.put(call, &record);
-                Answer::Created
-            }
-            (Act::Create(_), _) => Answer::Occupied,
+            (Act::Create(record), _) if self.may_be_absent(call) => self.put(call, &record),
             (Act::Replace { expected, record }, Some(live)) if live.version == expected => {
                 self.put(call, &record);
-                Answer::Replaced
             }
             (Act::Touch { expected, ttl }, Some(live)) if live.version == expected => {
                 self.extend(call, live, ttl);
-                Answer::Touched
             }
-            (Act::Replace { .. } | Act::Touch { .. }, Some(_)) => Answer::Conflict,
-            (Act::Replace { .. } | Act::Touch { .. }, None) => Answer::Missing,
-            (Act::Delete, Some(_)) => {
-                self.state = State::Absent;
-                Answer::Deleted
-            }
-            (Act::Delete, None) => Answer::Missing,
+            (Act::Delete, _) => self.state = State::Absent,
+            _ => {}
         }
     }
 
-    fn is_valid_step(&mut self, call: &Call, answer: &Answer) -> bool {
+    /// Takes a call with its answer, and says whether a true store can have given it.
+    pub(crate) fn agrees(&mut self, call: &Call, answer: &Answer) -> bool {
         let present = self.present(call);
         match (call.act, answer, present) {
             (Act::Load, Answer::Found(found), Some(live)) => {
@@ -174,5 +152,12 @@ impl SequentialSpec for Model {
             }
             _ => false,
         }
+    }
+}
+
+const fn latest_end(call: &Call, ttl: Duration) -> Option<Duration> {
+    match call.returned {
+        Some(returned) => returned.checked_add(ttl),
+        None => None,
     }
 }

@@ -14,12 +14,23 @@ use crate::item_size::LARGEST;
 /// More than any line of a reply has.
 const LONGEST_LINE: u64 = 4096;
 
+/// As much as most commands have, with the value of a small session.
+const SHORT_COMMAND: usize = 1024;
+
+/// About what the line of a reply has.
+const SHORT_LINE: usize = 64;
+
+/// How much room there is for a value before any of it has come.
+const ROOM: usize = 8 * 1024;
+
 pub(crate) struct Connection<S = TcpStream>(BufReader<S>);
 
 impl Connection {
     /// Sends a command. After an error, it has not gone out whole.
     pub(crate) async fn send(&mut self, command: &MetaCommand) -> Result<(), Error> {
-        Ok(self.0.write_all(&command.encode()?).await?)
+        let mut bytes = Vec::with_capacity(SHORT_COMMAND);
+        command.encode_into(&mut bytes)?;
+        Ok(self.0.write_all(&bytes).await?)
     }
 }
 
@@ -39,7 +50,7 @@ impl<S: AsyncRead + Unpin> Connection<S> {
     }
 
     async fn line(&mut self) -> Result<Vec<u8>, Error> {
-        let mut line = Vec::new();
+        let mut line = Vec::with_capacity(SHORT_LINE);
         (&mut self.0).take(LONGEST_LINE).read_until(b'\n', &mut line).await?;
         if line.pop() != Some(b'\n') {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
@@ -50,11 +61,11 @@ impl<S: AsyncRead + Unpin> Connection<S> {
         Ok(line)
     }
 
-    /// Room is made as the value comes.
+    /// Beyond what most values need, room is made as the value comes.
     async fn value(&mut self, length: usize) -> Result<Vec<u8>, Error> {
         const END: &[u8] = b"\r\n";
         let whole = length + END.len();
-        let mut value = Vec::new();
+        let mut value = Vec::with_capacity(whole.min(ROOM));
         (&mut self.0).take(u64::try_from(whole).unwrap_or(u64::MAX)).read_to_end(&mut value).await?;
         if value.len() < whole {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());

@@ -8,6 +8,9 @@ use std::time::Duration;
 pub(crate) struct Deadline(u64);
 
 impl Deadline {
+    /// The moment that never comes.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
     /// The moment at which the clock shows `elapsed`.
     pub(crate) fn at(elapsed: Duration) -> Self {
         Self(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))

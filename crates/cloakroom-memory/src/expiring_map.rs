@@ -1,176 +1,192 @@
 //! A map that knows which of its entries dies next.
 
-#![expect(clippy::indexing_slicing, reason = "table, entries and queue name each other's places; see tests")]
+#![expect(
+    clippy::expect_used,
+    reason = "a position is that of an entry; whoever keeps one too long has a bug"
+)]
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use hashbrown::HashTable;
 
 use crate::deadline::Deadline;
-use crate::digest_hash::digest_hash;
+use crate::hashed::Hashed;
 
 #[cfg(test)]
 mod tests;
 
-/// A map from digests to values with deadlines.
-///
-/// The entries lie densely in one vector; a hash table finds them by key, and a binary heap by deadline.
-/// Beyond the value an entry costs 40 bytes of its own, 16 in the heap and 9 to 18 in the table.
-#[derive(Debug)]
-pub(crate) struct ExpiringMap<V> {
-    /// Places in `entries`, by the hash of the key that lies there.
-    table: HashTable<usize>,
-    entries: Vec<Entry<V>>,
-    /// A heap: no deadline is later than those at twice its place plus one and plus two.
-    queue: Vec<Queued>,
+/// What knows the digest that it lies under.
+pub(crate) trait Keyed {
+    fn key(&self) -> &[u8; 32];
 }
 
-/// Where an entry lies, until the next entry is taken out.
+/// A map from digests to values with deadlines.
+///
+/// The entries lie in the hash table itself, each with its hash, so that a look-up goes to one place and
+/// growth leaves the values alone. A heap holds a reminder of each at its deadline or before. An entry that
+/// shall live longer does not move: it gets another reminder when the first one comes. The reminders of
+/// entries that are gone stay until they are most of the heap.
+///
+/// Beyond its value an entry costs 24 bytes of its own, one in the table, half as much again or more for
+/// places that are free there, and 16 bytes for each of one or two reminders.
+#[derive(Debug)]
+pub(crate) struct ExpiringMap<V> {
+    table: HashTable<Entry<V>>,
+    queue: BinaryHeap<Reverse<Reminder>>,
+}
+
+/// Where an entry lies, until the next one is inserted or taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Position(usize);
 
-/// What was taken out of a map.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Taken<V> {
-    pub(crate) key: [u8; 32],
-    pub(crate) value: V,
-    pub(crate) deadline: Deadline,
+/// What one look at the reminders came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Nothing is due.
+    Nothing,
+    /// A reminder came of an entry that is gone or lives on.
+    Later,
+    /// This entry is due: whoever asked takes it out or gives it another deadline.
+    Now(Position),
 }
 
 #[derive(Debug)]
 struct Entry<V> {
-    key: [u8; 32],
-    /// The place in `queue`.
-    queued: usize,
+    hash: u64,
+    deadline: Deadline,
+    /// The moment of the one reminder that counts; [`Deadline::NEVER`] is that of none.
+    reminded: Deadline,
     value: V,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Queued {
-    deadline: Deadline,
-    /// The place in `entries`.
-    entry: usize,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Reminder {
+    at: Deadline,
+    hash: u64,
+}
+
+/// What was taken out of a map.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Taken<V> {
+    pub(crate) value: V,
+    pub(crate) deadline: Deadline,
 }
 
 impl<V> Default for ExpiringMap<V> {
     fn default() -> Self {
-        Self { table: HashTable::new(), entries: Vec::new(), queue: Vec::new() }
+        Self { table: HashTable::new(), queue: BinaryHeap::new() }
     }
 }
 
-impl<V> ExpiringMap<V> {
-    /// Where the entry of `key` lies.
-    pub(crate) fn find(&self, key: &[u8; 32]) -> Option<Position> {
-        let Self { table, entries, .. } = self;
-        table.find(digest_hash(key), |place| entries[*place].key == *key).copied().map(Position)
+impl<V: Keyed> ExpiringMap<V> {
+    /// Where the entry of a key lies.
+    pub(crate) fn find(&self, key: Hashed<'_>) -> Option<Position> {
+        let Hashed { digest, hash } = key;
+        // The hashes first: the key may lie elsewhere.
+        let found = |entry: &Entry<V>| entry.hash == hash && entry.value.key() == digest;
+        self.table.find_bucket_index(hash, found).map(Position)
     }
 
     pub(crate) fn value(&self, at: Position) -> &V {
-        &self.entries[at.0].value
+        &self.entry(at).value
     }
 
     pub(crate) fn value_mut(&mut self, at: Position) -> &mut V {
-        &mut self.entries[at.0].value
+        &mut self.entry_mut(at).value
     }
 
     pub(crate) fn deadline(&self, at: Position) -> Deadline {
-        self.queue[self.entries[at.0].queued].deadline
+        self.entry(at).deadline
     }
 
     pub(crate) fn set_deadline(&mut self, at: Position, deadline: Deadline) {
-        let place = self.entries[at.0].queued;
-        self.queue[place].deadline = deadline;
-        self.restore_order(place);
+        let entry = self.entry_mut(at);
+        entry.deadline = deadline;
+        if deadline < entry.reminded {
+            entry.reminded = deadline;
+            let reminder = entry.reminder();
+            grow(&mut self.queue);
+            self.queue.push(reminder);
+            self.drop_stale_reminders();
+        }
     }
 
     /// Adds an entry for a key that has none.
-    pub(crate) fn insert(&mut self, key: [u8; 32], value: V, deadline: Deadline) -> Position {
-        let entry = self.entries.len();
-        let place = self.queue.len();
-        grow(&mut self.entries);
-        grow(&mut self.queue);
-        self.entries.push(Entry { key, queued: place, value });
-        self.queue.push(Queued { deadline, entry });
-        let entries = &self.entries;
-        self.table.insert_unique(digest_hash(&key), entry, |place| digest_hash(&entries[*place].key));
-        self.restore_order(place);
-        Position(entry)
+    pub(crate) fn insert(&mut self, hash: u64, value: V, deadline: Deadline) -> Position {
+        let entry = Entry { hash, deadline, reminded: Deadline::NEVER, value };
+        let at = Position(self.table.insert_unique(hash, entry, |entry| entry.hash).bucket_index());
+        self.set_deadline(at, deadline);
+        at
     }
 
     /// Takes an entry out. Positions that were found before mean nothing from here on.
     pub(crate) fn take(&mut self, at: Position) -> Taken<V> {
-        let deadline = self.take_from_queue(self.entries[at.0].queued);
-        let hash = digest_hash(&self.entries[at.0].key);
-        if let Ok(found) = self.table.find_entry(hash, |place| *place == at.0) {
-            found.remove();
+        let found = self.table.get_bucket_entry(at.0).ok().expect("the position of an entry");
+        let (Entry { deadline, value, .. }, _) = found.remove();
+        let len = self.table.len();
+        if self.table.capacity() > 64 && len < self.table.capacity() / 4 {
+            self.table.shrink_to(2 * len, |entry| entry.hash);
+            self.queue.shrink_to(2 * len);
         }
-        let Entry { key, value, .. } = self.entries.swap_remove(at.0);
-        let moved_from = self.entries.len();
-        if at.0 < moved_from {
-            let moved = &self.entries[at.0];
-            self.queue[moved.queued].entry = at.0;
-            if let Some(place) = self.table.find_mut(digest_hash(&moved.key), |place| *place == moved_from) {
-                *place = at.0;
-            }
-        }
-        self.shrink();
-        Taken { key, value, deadline }
+        self.drop_stale_reminders();
+        Taken { value, deadline }
     }
 
-    /// Where the entry that dies next lies, if it is due.
-    pub(crate) fn due(&self, now: Deadline) -> Option<Position> {
-        let next = self.queue.first()?;
-        next.deadline.has_passed(now).then_some(Position(next.entry))
+    /// Looks at the first reminder, and what it is of.
+    pub(crate) fn due(&mut self, now: Deadline) -> Due {
+        let Some(Reverse(first)) = self.queue.peek().copied() else { return Due::Nothing };
+        if !first.at.has_passed(now) {
+            return Due::Nothing;
+        }
+        self.queue.pop();
+        let reminded = |entry: &Entry<V>| entry.hash == first.hash && entry.reminded == first.at;
+        let Some(at) = self.table.find_bucket_index(first.hash, reminded).map(Position) else {
+            return Due::Later;
+        };
+        let entry = self.entry_mut(at);
+        entry.reminded = Deadline::NEVER;
+        if entry.deadline.has_passed(now) {
+            return Due::Now(at);
+        }
+        let deadline = entry.deadline;
+        self.set_deadline(at, deadline);
+        Due::Later
     }
 
-    fn take_from_queue(&mut self, place: usize) -> Deadline {
-        let taken = self.queue.swap_remove(place);
-        if let Some(moved) = self.queue.get(place) {
-            self.entries[moved.entry].queued = place;
-            self.restore_order(place);
-        }
-        taken.deadline
+    fn entry(&self, at: Position) -> &Entry<V> {
+        self.table.get_bucket(at.0).expect("the position of an entry")
     }
 
-    /// Moves what lies at `place` up or down the heap to where it belongs.
-    fn restore_order(&mut self, mut place: usize) {
-        while let Some(above) = place.checked_sub(1).map(|place| place / 2) {
-            if self.queue[above].deadline <= self.queue[place].deadline {
-                break;
-            }
-            self.swap_queued(above, place);
-            place = above;
-        }
-        loop {
-            let below = (2 * place + 1)..self.queue.len().min(2 * place + 3);
-            let Some(earliest) = below.min_by_key(|below| self.queue[*below].deadline) else { break };
-            if self.queue[place].deadline <= self.queue[earliest].deadline {
-                break;
-            }
-            self.swap_queued(place, earliest);
-            place = earliest;
-        }
+    fn entry_mut(&mut self, at: Position) -> &mut Entry<V> {
+        self.table.get_bucket_mut(at.0).expect("the position of an entry")
     }
 
-    fn swap_queued(&mut self, one: usize, other: usize) {
-        self.queue.swap(one, other);
-        self.entries[self.queue[one].entry].queued = one;
-        self.entries[self.queue[other].entry].queued = other;
-    }
-
-    /// Gives memory back once three quarters of it are unused.
-    fn shrink(&mut self) {
-        let len = self.entries.len();
-        if self.entries.capacity() > 64 && len < self.entries.capacity() / 4 {
-            let Self { table, entries, queue } = self;
-            entries.shrink_to(2 * len);
-            queue.shrink_to(2 * len);
-            table.shrink_to(2 * len, |place| digest_hash(&entries[*place].key));
+    /// Makes all reminders anew once most of them are of entries that are gone, or of what they once were.
+    fn drop_stale_reminders(&mut self) {
+        if self.queue.len() <= 2 * self.table.len() + 64 {
+            return;
         }
+        let mut reminders = std::mem::take(&mut self.queue).into_vec();
+        reminders.clear();
+        reminders.extend(self.table.iter_mut().map(|entry| {
+            entry.reminded = entry.deadline;
+            entry.reminder()
+        }));
+        reminders.shrink_to_fit();
+        self.queue = BinaryHeap::from(reminders);
+    }
+}
+
+impl<V> Entry<V> {
+    const fn reminder(&self) -> Reverse<Reminder> {
+        Reverse(Reminder { at: self.reminded, hash: self.hash })
     }
 }
 
 /// Makes room for one more by an eighth at a time: doubling would leave a third unused on average.
-fn grow<T>(vec: &mut Vec<T>) {
-    if vec.len() == vec.capacity() {
-        vec.reserve_exact((vec.len() / 8).max(8));
+fn grow<T: Ord>(heap: &mut BinaryHeap<T>) {
+    if heap.len() == heap.capacity() {
+        heap.reserve_exact((heap.len() / 8).max(8));
     }
 }

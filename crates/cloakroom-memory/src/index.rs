@@ -6,7 +6,8 @@ use std::time::Duration;
 use cloakroom_core::{Admitted, Clock, Entries, IndexVersion, PrincipalTag, StoreKey};
 
 use crate::deadline::Deadline;
-use crate::expiring_map::{ExpiringMap, Position};
+use crate::expiring_map::{Due, ExpiringMap, Position};
+use crate::hashed::Hashed;
 use crate::list::{Entered, List};
 use crate::meter::{Full, Meter};
 use crate::shards::Shards;
@@ -41,7 +42,7 @@ pub(crate) enum Parting {
 #[derive(Debug, Default)]
 struct Part {
     /// Each with the deadline of its first key, or an earlier one.
-    lists: ExpiringMap<List>,
+    lists: ExpiringMap<Box<List>>,
     /// The last version that was given to a list of this part.
     changes: u64,
     /// The version of all lists that do not exist: that of the last one that ceased to.
@@ -94,7 +95,7 @@ impl Index {
                 if !replaces {
                     self.used.claim(1, self.limit)?;
                 }
-                let before = list.map_or(0, List::len) + usize::from(!replaces);
+                let before = list.map_or(0, |list| list.len()) + usize::from(!replaces);
                 if let Some(at) = at {
                     let list = part.lists.value_mut(at);
                     evict.iter().for_each(|key| _ = list.remove(key));
@@ -152,7 +153,7 @@ impl Index {
 
     /// The part that `tag` belongs to, and the time, which never goes back on one part.
     fn part(&self, tag: &PrincipalTag) -> (MutexGuard<'_, Part>, Deadline) {
-        let part = self.parts.of(tag.as_bytes());
+        let part = self.parts.of(tag.as_bytes().into());
         (part, Deadline::at(self.clock.monotonic()))
     }
 
@@ -174,10 +175,11 @@ impl Index {
 impl Part {
     /// Where the list of `tag` lies, with none but live keys in it.
     fn alive(&mut self, tag: &PrincipalTag, now: Deadline, used: &Meter) -> Option<Position> {
-        let at = self.lists.find(tag.as_bytes())?;
+        let tag = Hashed::from(tag.as_bytes());
+        let at = self.lists.find(tag)?;
         if self.lists.deadline(at).has_passed(now) {
             self.prune(at, now, used);
-            return self.lists.find(tag.as_bytes());
+            return self.lists.find(tag);
         }
         Some(at)
     }
@@ -185,9 +187,10 @@ impl Part {
     /// Enters a key that room was claimed for.
     fn enter(&mut self, tag: &PrincipalTag, key: &StoreKey, now: Deadline, ttl: Duration) -> Position {
         let deadline = now.after(ttl);
-        let at = match self.lists.find(tag.as_bytes()) {
+        let hashed = Hashed::from(tag.as_bytes());
+        let at = match self.lists.find(hashed) {
             Some(at) => at,
-            None => self.lists.insert(*tag.as_bytes(), List::default(), deadline),
+            None => self.lists.insert(hashed.hash, Box::new(List::of(*tag)), deadline),
         };
         if deadline < self.lists.deadline(at) {
             self.lists.set_deadline(at, deadline);
@@ -201,10 +204,12 @@ impl Part {
     /// Looks through the lists whose first key is due, a few of them, and says how many.
     fn sweep(&mut self, now: Deadline, used: &Meter) -> usize {
         let mut swept = 0;
-        while swept < STEP
-            && let Some(at) = self.lists.due(now)
-        {
-            self.prune(at, now, used);
+        while swept < STEP {
+            match self.lists.due(now) {
+                Due::Nothing => break,
+                Due::Later => {}
+                Due::Now(at) => self.prune(at, now, used),
+            }
             swept += 1;
         }
         swept

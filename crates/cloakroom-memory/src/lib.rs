@@ -2,14 +2,15 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod deadline;
-mod digest_hash;
 mod expiring_map;
+mod hashed;
 mod index;
 mod list;
 mod meter;
 mod room;
 mod shard;
 mod shards;
+mod slot;
 mod store;
 
 pub use crate::store::MemoryStore;

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Entry as Listed, StoreKey};
+use cloakroom_core::{Entry as Listed, PrincipalTag, StoreKey};
 
 use crate::deadline::Deadline;
+use crate::expiring_map::Keyed;
 
 /// Keys with their deadlines, sorted by key: most principals have one session, a few have thousands.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct List {
+    tag: PrincipalTag,
     entries: Vec<Entry>,
     /// Changes whenever a key enters or leaves.
     pub(crate) version: u64,
@@ -28,7 +30,18 @@ pub(crate) enum Entered {
     Extended,
 }
 
+impl Keyed for Box<List> {
+    fn key(&self) -> &[u8; 32] {
+        self.tag.as_bytes()
+    }
+}
+
 impl List {
+    /// The list of a principal without sessions.
+    pub(crate) const fn of(tag: PrincipalTag) -> Self {
+        Self { tag, entries: Vec::new(), version: 0 }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use cloakroom_core::{Created, Deleted, PrincipalTag, Record, Replaced, StoreKey, Touched, Version};
+use cloakroom_core::{Created, Deleted, Record, Replaced, StoreKey, Touched, Version};
 
 use crate::deadline::Deadline;
-use crate::expiring_map::{ExpiringMap, Position, Taken};
+use crate::expiring_map::{Due, ExpiringMap, Keyed as _, Position, Taken};
+use crate::hashed::Hashed;
 use crate::index::{Index, Parting};
 use crate::meter::Full;
 use crate::room::Room;
+use crate::slot::Slot;
 
 #[cfg(test)]
 mod tests;
@@ -18,15 +20,6 @@ const STEP: usize = 4;
 
 /// Some of the records.
 pub(crate) type Shard = ExpiringMap<Slot>;
-
-/// What is kept of a record.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    payload: Box<[u8]>,
-    version: Version,
-    /// Boxed, so that an anonymous record pays a quarter of it.
-    principal: Option<Box<PrincipalTag>>,
-}
 
 /// A shard at one moment, with what its records are accounted for in.
 ///
@@ -40,52 +33,54 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    pub(crate) fn load(&self, key: &StoreKey) -> Option<Record> {
+    pub(crate) fn load(&self, key: Hashed<'_>) -> Option<Record> {
         let at = self.alive(key)?;
         let slot = self.shard.value(at);
-        let record = Record::new(slot.payload.to_vec(), slot.version, self.shard.deadline(at).left(self.now));
-        Some(record.with_principal(slot.principal.as_deref().copied()))
+        let left = self.shard.deadline(at).left(self.now);
+        let record = Record::new(slot.payload().to_vec(), slot.version()?, left);
+        Some(record.with_principal(slot.principal()))
     }
 
-    pub(crate) fn create(&mut self, key: &StoreKey, record: &Record) -> Result<Created, Full> {
-        if let Some(at) = self.shard.find(key.as_bytes()) {
+    pub(crate) fn create(&mut self, key: Hashed<'_>, record: &Record) -> Result<Created, Full> {
+        if let Some(at) = self.shard.find(key) {
             if !self.shard.deadline(at).has_passed(self.now) {
-                let same = self.shard.value(at).version == record.version;
+                let same = self.shard.value(at).is(record.version);
                 return Ok(if same { Created::Created } else { Created::Occupied });
             }
             self.bury(at);
         }
         self.room.claim(record)?;
-        self.shard.insert(*key.as_bytes(), Slot::new(record), self.now.after(record.ttl));
+        self.shard.insert(key.hash, Slot::new(key.digest, record), self.now.after(record.ttl));
         Ok(Created::Created)
     }
 
     pub(crate) fn replace(
         &mut self,
-        key: &StoreKey,
+        key: Hashed<'_>,
         expected: Version,
         record: &Record,
     ) -> Result<Replaced, Full> {
         let Some(at) = self.alive(key) else { return Ok(Replaced::Missing) };
         let slot = self.shard.value_mut(at);
-        if slot.version == record.version {
+        if slot.is(record.version) {
             return Ok(Replaced::Replaced);
         }
-        if slot.version != expected {
+        if !slot.is(expected) {
             return Ok(Replaced::Conflict);
         }
-        self.room.exchange(slot.payload.len(), record)?;
-        let old = std::mem::replace(slot, Slot::new(record));
+        self.room.exchange(slot.payload().len(), record)?;
+        let before = slot.principal();
+        slot.put(record);
         self.shard.set_deadline(at, self.now.after(record.ttl));
-        if let Some(tag) = old.principal.filter(|tag| Some(**tag) != record.principal) {
-            self.index.forget(&tag, key, Parting::Removed);
+        if let Some(tag) = before.filter(|tag| Some(*tag) != record.principal) {
+            self.index.forget(&tag, &StoreKey::from_bytes(*key.digest), Parting::Removed);
         }
         Ok(Replaced::Replaced)
     }
 
-    pub(crate) fn touch(&mut self, key: &StoreKey, expected: Version, ttl: Duration) -> Touched {
+    pub(crate) fn touch(&mut self, key: Hashed<'_>, expected: Version, ttl: Duration) -> Touched {
         let Some(at) = self.alive(key) else { return Touched::Missing };
-        if self.shard.value(at).version != expected {
+        if !self.shard.value(at).is(expected) {
             return Touched::Conflict;
         }
         let extended = self.now.after(ttl);
@@ -95,26 +90,28 @@ impl Scene<'_> {
         Touched::Touched
     }
 
-    pub(crate) fn delete(&mut self, key: &StoreKey) -> Deleted {
+    pub(crate) fn delete(&mut self, key: Hashed<'_>) -> Deleted {
         let Some(at) = self.alive(key) else { return Deleted::Missing };
         self.remove(at, |_| Parting::Removed);
         Deleted::Deleted
     }
 
-    /// Removes the records that expired first, a few of them, and says how many.
+    /// Removes the records that expired first, a few of them, and says how many it looked at.
     pub(crate) fn sweep(&mut self) -> usize {
         let mut swept = 0;
-        while swept < STEP
-            && let Some(at) = self.shard.due(self.now)
-        {
-            self.bury(at);
+        while swept < STEP {
+            match self.shard.due(self.now) {
+                Due::Nothing => break,
+                Due::Later => {}
+                Due::Now(at) => self.bury(at),
+            }
             swept += 1;
         }
         swept
     }
 
-    fn alive(&self, key: &StoreKey) -> Option<Position> {
-        let at = self.shard.find(key.as_bytes())?;
+    fn alive(&self, key: Hashed<'_>) -> Option<Position> {
+        let at = self.shard.find(key)?;
         (!self.shard.deadline(at).has_passed(self.now)).then_some(at)
     }
 
@@ -123,20 +120,10 @@ impl Scene<'_> {
     }
 
     fn remove(&mut self, at: Position, parting: impl FnOnce(Deadline) -> Parting) {
-        let Taken { key, value: Slot { payload, principal, .. }, deadline } = self.shard.take(at);
-        self.room.release(payload.len());
-        if let Some(tag) = principal {
-            self.index.forget(&tag, &StoreKey::from_bytes(key), parting(deadline));
-        }
-    }
-}
-
-impl Slot {
-    fn new(record: &Record) -> Self {
-        Self {
-            payload: record.payload.as_slice().into(),
-            version: record.version,
-            principal: record.principal.map(Box::new),
+        let Taken { value: slot, deadline } = self.shard.take(at);
+        self.room.release(slot.payload().len());
+        if let Some(tag) = slot.principal() {
+            self.index.forget(&tag, &StoreKey::from_bytes(*slot.key()), parting(deadline));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::digest_hash::digest_hash;
+use crate::hashed::Hashed;
 
 /// At a million sessions, a shard holds 16 000: it grows in well under a millisecond.
 const COUNT: u8 = 64;
@@ -23,10 +23,10 @@ impl<T: Default> Shards<T> {
 }
 
 impl<T> Shards<T> {
-    /// Locks the part that `digest` belongs to.
-    pub(crate) fn of(&self, digest: &[u8; 32]) -> MutexGuard<'_, T> {
+    /// Locks the part that a key belongs to.
+    pub(crate) fn of(&self, key: Hashed<'_>) -> MutexGuard<'_, T> {
         // Neither the lowest nor the highest bits: the maps within use those.
-        let number = usize::from(digest_hash(digest).to_le_bytes()[4] % COUNT);
+        let number = usize::from(key.hash.to_le_bytes()[4] % COUNT);
         #[expect(clippy::indexing_slicing, reason = "a remainder of the number of parts")]
         lock(&self.0[number])
     }

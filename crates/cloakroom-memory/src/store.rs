@@ -11,6 +11,7 @@ use cloakroom_core::{
 };
 
 use crate::deadline::Deadline;
+use crate::hashed::Hashed;
 use crate::index::Index;
 use crate::meter::Full;
 use crate::room::{Bounds, Room};
@@ -25,7 +26,7 @@ use crate::shards::Shards;
 /// # Bounds
 ///
 /// By default a store holds 1 000 000 records, so that what it spends on them beyond payloads stays near
-/// 120 MB, and 1 GiB of payload, which is a million sessions of 1 KiB. Of both bounds the last tenth is for
+/// 150 MB, and 1 GiB of payload, which is a million sessions of 1 KiB. Of both bounds the last tenth is for
 /// records that have a principal: a flood of anonymous sessions is refused with
 /// [`Full`](StoreErrorKind::Full) while users go on logging in. A live record is never evicted, and one that
 /// has expired never stands in the way of a new one. A record that is there can always be replaced by one
@@ -149,10 +150,11 @@ impl MemoryStore {
     }
 
     /// Runs a verb on the shard of `key`, and then a step of sweeping.
-    fn at<T>(&self, key: &StoreKey, verb: impl FnOnce(&mut Scene<'_>) -> T) -> T {
-        let mut shard = self.0.shards.of(key.as_bytes());
+    fn at<T>(&self, key: &StoreKey, verb: impl FnOnce(&mut Scene<'_>, Hashed<'_>) -> T) -> T {
+        let key = Hashed::from(key.as_bytes());
+        let mut shard = self.0.shards.of(key);
         let mut scene = self.0.scene(&mut shard);
-        let answer = verb(&mut scene);
+        let answer = verb(&mut scene, key);
         scene.sweep();
         answer
     }
@@ -162,7 +164,7 @@ impl MemoryStore {
         &self,
         key: &StoreKey,
         record: &Record,
-        mut verb: impl FnMut(&mut Scene<'_>) -> Result<T, Full>,
+        mut verb: impl FnMut(&mut Scene<'_>, Hashed<'_>) -> Result<T, Full>,
     ) -> Result<T, StoreError> {
         loop {
             match self.at(key, &mut verb) {
@@ -196,11 +198,11 @@ impl Inner {
 #[async_trait]
 impl Store for MemoryStore {
     async fn load(&self, key: &StoreKey, _freshness: Freshness) -> Result<Option<Record>, StoreError> {
-        Ok(self.at(key, |scene| scene.load(key)))
+        Ok(self.at(key, |scene, key| scene.load(key)))
     }
 
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
-        self.with_room(key, record, |scene| scene.create(key, record))
+        self.with_room(key, record, |scene, key| scene.create(key, record))
     }
 
     async fn replace(
@@ -209,15 +211,15 @@ impl Store for MemoryStore {
         expected: Version,
         record: &Record,
     ) -> Result<Replaced, StoreError> {
-        self.with_room(key, record, |scene| scene.replace(key, expected, record))
+        self.with_room(key, record, |scene, key| scene.replace(key, expected, record))
     }
 
     async fn touch(&self, key: &StoreKey, expected: Version, ttl: Duration) -> Result<Touched, StoreError> {
-        Ok(self.at(key, |scene| scene.touch(key, expected, ttl)))
+        Ok(self.at(key, |scene, key| scene.touch(key, expected, ttl)))
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<Deleted, StoreError> {
-        Ok(self.at(key, |scene| scene.delete(key)))
+        Ok(self.at(key, |scene, key| scene.delete(key)))
     }
 
     fn principals(&self) -> Option<&dyn PrincipalIndex> {

@@ -66,7 +66,7 @@ impl Cluster {
         connect_timeout: Duration,
     ) -> Result<Self, Error> {
         for seed in &seeds {
-            greeting.client(seed)?;
+            greeting.server(seed)?;
         }
         let (nodes, survey) = (Mutex::new(HashMap::new()), Survey::new());
         Ok(Self(Arc::new(Inner { seeds, greeting, connect_timeout, home, nodes, survey })))
@@ -229,11 +229,11 @@ impl Inner {
         if let Some(node) = self.nodes().get(place) {
             return Ok(node.clone());
         }
-        let client = self.greeting.client(place).map_err(|_| Failure::Nobody {
+        let server = self.greeting.server(place).map_err(|_| Failure::Nobody {
             kind: StoreErrorKind::Misconfigured,
             why: "the cluster names a node by an address that cannot be used",
         })?;
-        let node = Node::new(&Dialler::Server(Arc::new(client)), &self.home, self.connect_timeout);
+        let node = Node::new(&Dialler::Server(Arc::new(server)), &self.home, self.connect_timeout);
         Ok(self.nodes().entry(place.clone()).or_insert(node).clone())
     }
 

@@ -6,19 +6,20 @@ use std::time::Duration;
 
 use cloakroom_core::{Error, StoreError};
 use futures_util::future::try_join_all;
+use tokio_rustls::TlsConnector;
 
 use crate::errand::Errand;
 use crate::error::at_start;
 use crate::eviction;
 use crate::fleet::Fleet;
-use crate::form::{self, Form};
+use crate::form;
 use crate::greeting::Greeting;
 use crate::node::Node;
 use crate::prefix::Prefix;
 use crate::quorum::Quorum;
-use crate::request::Request;
+use crate::request::{Packed, Request};
 use crate::store::RedisStore;
-use crate::target;
+use crate::{target, tls};
 
 /// The shortest and the longest deadline.
 const DEADLINES: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
@@ -144,7 +145,7 @@ impl RedisStoreBuilder {
             user: target.user,
             password: target.password,
             database: target.database,
-            root: authorities(self.tls_root, target.ca.as_deref(), tls)?,
+            tls: connector(self.tls_root, target.ca.as_deref(), tls)?,
             timeout,
         };
         let sentinels = Greeting {
@@ -180,11 +181,14 @@ fn checked(deadline: Duration) -> Result<Duration, Error> {
 
 /// Waits until this server answers, and tells what is wrong with it.
 async fn greet(node: &Node, quorum: Option<Quorum>, timeout: Duration) -> Result<(), StoreError> {
-    let mut commands = vec![(redis::cmd("PING"), form::pong as Form)];
-    commands.extend(quorum.map(|_| (Quorum::question(), form::count as Form)));
-    commands.push((eviction::question(), form::text));
+    let ping = Packed::one(form::pong, ["PING".into()]);
+    let questions = match quorum {
+        Some(_) => ping.and(form::count, Quorum::question()),
+        None => ping,
+    };
+    let request = Request::new(questions.and(form::text, eviction::question()), None);
     let mut errand = Errand::read(timeout)?;
-    let mut replies = node.ask(&Request::new(commands), &mut errand).await?;
+    let mut replies = node.ask(&request, &mut errand).await?;
     let memory = replies.values.pop().unwrap_or_default();
     if let Some(quorum) = quorum {
         quorum.check(replies.values.pop().unwrap_or_default())?;
@@ -194,8 +198,8 @@ async fn greet(node: &Node, quorum: Option<Quorum>, timeout: Duration) -> Result
     Ok(())
 }
 
-/// What the certificates of servers are checked against; `None` is the system's authorities.
-fn authorities(set: Option<Vec<u8>>, file: Option<&Path>, tls: bool) -> Result<Option<Vec<u8>>, Error> {
+/// How certificates of servers are checked, where servers are reached by TLS.
+fn connector(set: Option<Vec<u8>>, file: Option<&Path>, tls: bool) -> Result<Option<TlsConnector>, Error> {
     if set.is_some() && !tls {
         return Err(Error::misconfigured("authorities for TLS need a Redis URL that begins with rediss"));
     }
@@ -204,21 +208,13 @@ fn authorities(set: Option<Vec<u8>>, file: Option<&Path>, tls: bool) -> Result<O
         (None, Some(path)) => Some(read(path)?),
         (None, None) => None,
     };
-    if root.as_deref().is_some_and(|pem| !holds_a_certificate(pem)) {
-        return Err(Error::misconfigured("the authorities for TLS to Redis hold no certificate in PEM"));
-    }
-    Ok(root)
+    if tls { tls::connector(root.as_deref()).map(Some) } else { Ok(None) }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|error| {
         Error::misconfigured(format!("the file that `ca` names in the Redis URL cannot be read: {error}"))
     })
-}
-
-fn holds_a_certificate(pem: &[u8]) -> bool {
-    const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
-    pem.windows(BEGIN.len()).any(|window| window == BEGIN)
 }
 
 #[cfg(test)]

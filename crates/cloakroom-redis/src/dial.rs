@@ -4,38 +4,32 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use crate::error::Failure;
+use crate::form;
 use crate::place::Place;
+use crate::request::Packed;
 use crate::role::Role;
 use crate::sentinel::Sentinels;
+use crate::server::Server;
+use crate::wire::Wire;
 
 /// What a link dials.
 #[derive(Clone)]
 pub(crate) enum Dialler {
     /// Always the same server, whatever it is.
-    Server(Arc<Client>),
+    Server(Arc<Server>),
     /// Whoever is at the one place, which has to be a primary.
-    Lone { client: Arc<Client>, role: Role },
+    Lone { server: Arc<Server>, role: Role },
     /// Always the same sentinel, which also says by itself when there is another primary.
-    Sentinel { client: Arc<Client>, heard: Arc<Notify> },
+    Sentinel { server: Arc<Server>, heard: Arc<Notify> },
     /// The server that the sentinels call the primary.
     Primary(Arc<Sentinels>),
 }
 
 impl Dialler {
-    /// Whom to tell that the server said something by itself.
-    pub(crate) fn listener(&self) -> Option<Arc<Notify>> {
-        match self {
-            Self::Sentinel { heard, .. } => Some(Arc::clone(heard)),
-            Self::Server(_) | Self::Lone { .. } | Self::Primary(_) => None,
-        }
-    }
-
     /// Whether the server that was dialled is known to have been a primary.
     pub(crate) fn dialled_a_primary(&self) -> bool {
         match self {
@@ -45,42 +39,30 @@ impl Dialler {
         }
     }
 
-    pub(crate) async fn dial(
-        &self,
-        config: &AsyncConnectionConfig,
-        connect_timeout: Duration,
-    ) -> Result<(MultiplexedConnection, Standing), Failure> {
+    pub(crate) async fn dial(&self, connect_timeout: Duration) -> Result<(Wire, Standing), Failure> {
         match self {
-            Self::Server(client) => Ok((reach(client, config).await?, Standing::Always)),
-            Self::Lone { client, role } => {
-                let mut connection = reach(client, config).await?;
-                role.ask(&mut connection, connect_timeout).await?;
-                Ok((connection, Standing::Always))
+            Self::Server(server) => Ok((server.reach(None, connect_timeout).await?, Standing::Always)),
+            Self::Lone { server, role } => {
+                let wire = server.reach(None, connect_timeout).await?;
+                role.ask(&wire, connect_timeout).await?;
+                Ok((wire, Standing::Always))
             }
-            Self::Sentinel { client, .. } => {
-                let mut connection = reach(client, config).await?;
-                let listen = timeout(connect_timeout, connection.subscribe(SWITCH));
-                match listen.await {
+            Self::Sentinel { server, heard } => {
+                let wire = server.reach(Some(Arc::clone(heard)), connect_timeout).await?;
+                let listen = Arc::new(Packed::one(form::subscribed, ["SUBSCRIBE", SWITCH].map(Into::into)));
+                match timeout(connect_timeout, wire.ask(&listen)).await {
                     // Where that is not allowed, asking now and then has to do.
-                    Ok(Ok(()) | Err(_)) => Ok((connection, Standing::Always)),
+                    Ok(_) => Ok((wire, Standing::Always)),
                     Err(_) => Err(Failure::Unreached(broken(io::ErrorKind::TimedOut))),
                 }
             }
-            Self::Primary(sentinels) => sentinels.dial(config).await,
+            Self::Primary(sentinels) => sentinels.dial().await,
         }
     }
 }
 
 /// What sentinels say when there is another primary.
 const SWITCH: &str = "+switch-master";
-
-/// One try to connect to a server.
-pub(crate) async fn reach(
-    client: &Client,
-    config: &AsyncConnectionConfig,
-) -> Result<MultiplexedConnection, Failure> {
-    client.get_multiplexed_async_connection_with_config(config).await.map_err(Failure::Unreached)
-}
 
 /// Whether a server is still the right one.
 pub(crate) enum Standing {

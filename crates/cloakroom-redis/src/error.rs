@@ -49,6 +49,14 @@ impl Failure {
         }
     }
 
+    /// The same, where nothing was asked yet but how the server is.
+    pub(crate) fn before_any_request(self) -> Self {
+        match self {
+            Self::Lost(error) => Self::Unreached(error),
+            other => other,
+        }
+    }
+
     /// What a verb answers that ended like this.
     pub(crate) fn into_store_error(self, effect: Effect, doubt: Doubt) -> StoreError {
         let in_doubt = doubt == Doubt::EarlierTry;
@@ -88,6 +96,11 @@ pub(crate) fn no_randomness() -> StoreError {
     failed(StoreErrorKind::Unavailable, Some(Cause::words("the operating system gave no random bytes")))
 }
 
+/// What a write answers whose record could not be read again: nothing was sent.
+pub(crate) fn too_large() -> StoreError {
+    failed(StoreErrorKind::TooLarge, None)
+}
+
 /// What a write answers that is in place at the primary, and perhaps nowhere else.
 pub(crate) fn too_few_replicas() -> StoreError {
     let why = "the write is in place at the primary, but fewer replicas than `wait` asks for acknowledged it";
@@ -104,10 +117,15 @@ pub(crate) fn unwelcome(error: ServerError) -> Failure {
     Failure::Unreached(error.into())
 }
 
-/// What it means that what came back is no reply to the command: the connection is out of step, and whatever
-/// follows on it belongs to somebody else. What was asked may have been done.
+/// Why a connection ends on which something came that is no reply to the command: whatever follows belongs to somebody
+/// else.
+pub(crate) fn out_of_step() -> RedisError {
+    RedisError::from((ErrorKind::UnexpectedReturnType, "nonsense"))
+}
+
+/// What it means that what came back is no reply to the command. What was asked may have been done.
 pub(crate) fn nonsense() -> Failure {
-    Failure::Lost(RedisError::from((ErrorKind::UnexpectedReturnType, "nonsense")))
+    Failure::Lost(out_of_step())
 }
 
 /// What a verb answers when what lies under the key is not one of ours. What is no reply at all is
@@ -192,6 +210,8 @@ fn dial_kind(error: &RedisError) -> StoreErrorKind {
             Ok(reply) => reply_kind(&reply),
             Err(_) => StoreErrorKind::Misconfigured,
         },
+        // It went out of step before it was used.
+        ErrorKind::UnexpectedReturnType => StoreErrorKind::Unavailable,
         _ => StoreErrorKind::Misconfigured,
     }
 }

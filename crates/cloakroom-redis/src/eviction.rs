@@ -1,12 +1,12 @@
 //! Whether the server would throw sessions away to make room.
 
-use redis::{Cmd, FromRedisValue, Value};
+use redis::{FromRedisValue, Value};
+
+use crate::word::Word;
 
 /// Asks for what decides it. `INFO` is allowed to most users, and on hosted servers that hide `CONFIG`.
-pub(crate) fn question() -> Cmd {
-    let mut command = redis::cmd("INFO");
-    command.arg("memory");
-    command
+pub(crate) fn question() -> [Word<'static>; 2] {
+    ["INFO", "memory"].map(Into::into)
 }
 
 /// Warns where the server has a limit of memory and a policy that evicts keys.

@@ -36,7 +36,7 @@ impl Fleet {
         let home = Home::here();
         let dialler = match servers {
             Servers::Single(place) => {
-                Dialler::Lone { client: Arc::new(greeting.client(&place)?), role: Role::default() }
+                Dialler::Lone { server: Arc::new(greeting.server(&place)?), role: Role::default() }
             }
             Servers::Sentinel { sentinels: places, service } => {
                 let home = home.clone();

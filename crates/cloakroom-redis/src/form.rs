@@ -3,15 +3,10 @@
 //! Replies belong to commands by nothing but their order. One that cannot be the reply to its command is all that
 //! tells that a connection is out of step, and that every reply behind it is another's.
 
-use redis::Value;
+use redis::{PushKind, Value};
 
 /// Whether this is a reply that the command gives, where it gives no error.
 pub(crate) type Form = fn(&Value) -> bool;
-
-/// For what is read in its own way, on a connection of its own.
-pub(crate) fn anything(_: &Value) -> bool {
-    true
-}
 
 pub(crate) fn ok(reply: &Value) -> bool {
     matches!(reply, Value::Okay)
@@ -31,6 +26,40 @@ pub(crate) fn bytes(reply: &Value) -> bool {
 
 pub(crate) fn bytes_or_nil(reply: &Value) -> bool {
     matches!(reply, Value::BulkString(_) | Value::Nil)
+}
+
+/// What a server says of itself when it is greeted.
+pub(crate) fn hello(reply: &Value) -> bool {
+    matches!(reply, Value::Map(facts) if !facts.is_empty())
+}
+
+/// That a channel will be heard.
+pub(crate) fn subscribed(reply: &Value) -> bool {
+    matches!(reply, Value::Push { kind: PushKind::Subscribe, .. })
+}
+
+/// What a server is, and what it knows of others.
+pub(crate) fn role(reply: &Value) -> bool {
+    matches!(reply, Value::Array(parts) if matches!(parts.first(), Some(Value::BulkString(_))))
+}
+
+/// Names, each with what goes by it.
+pub(crate) fn facts(reply: &Value) -> bool {
+    match reply {
+        Value::Map(facts) => !facts.is_empty(),
+        // As sentinels say it that know no better.
+        Value::Array(parts) => !parts.is_empty() && parts.len().is_multiple_of(2),
+        _ => false,
+    }
+}
+
+/// A host and a port, or that there is none.
+pub(crate) fn address_or_nil(reply: &Value) -> bool {
+    match reply {
+        Value::Nil => true,
+        Value::Array(parts) => matches!(parts.as_slice(), [Value::BulkString(_), Value::BulkString(_)]),
+        _ => false,
+    }
 }
 
 /// What a server tells of itself, in lines.

@@ -1,15 +1,20 @@
 //! How every server of a store is greeted: by whom, with or without TLS, and with which patience.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom_core::Error;
-use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
-use redis::{
-    Client, ConnectionAddr, IntoConnectionInfo as _, ProtocolVersion, RedisConnectionInfo, TlsCertificates,
-};
+use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind, Value};
+use rustls::pki_types::ServerName;
+use tokio_rustls::TlsConnector;
 
+use crate::error::Failure;
+use crate::form;
 use crate::place::Place;
+use crate::request::Packed;
+use crate::server::{Address, Server};
+use crate::wire::Wire;
 
 /// What a server is told first. `Debug` shows none of it.
 #[derive(Clone)]
@@ -17,44 +22,55 @@ pub(crate) struct Greeting {
     pub(crate) user: Option<String>,
     pub(crate) password: Option<String>,
     pub(crate) database: u32,
-    /// The authorities that a certificate is checked against, in PEM, instead of the system's.
-    pub(crate) root: Option<Vec<u8>>,
+    /// How certificates are checked, where any server is reached by TLS.
+    pub(crate) tls: Option<TlsConnector>,
     /// How long a peer may acknowledge nothing.
     pub(crate) timeout: Duration,
 }
 
 impl Greeting {
-    /// A client of the server at this place; it does not dial yet.
-    pub(crate) fn client(&self, place: &Place) -> Result<Client, Error> {
-        let mut greeting = RedisConnectionInfo::default()
-            .set_protocol(ProtocolVersion::RESP3)
-            // It would take one more right, and a line in the server's log of refusals where that is missing.
-            .set_skip_set_lib_name()
-            .set_db(i64::from(self.database));
-        if let Some(user) = &self.user {
-            greeting = greeting.set_username(user);
-        }
-        if let Some(password) = &self.password {
-            greeting = greeting.set_password(password);
-        }
+    /// The server at this place; it is not dialled yet.
+    pub(crate) fn server(&self, place: &Place) -> Result<Server, Error> {
         let address = match place.clone() {
-            Place::Tcp { host, port } => ConnectionAddr::Tcp(host, port),
+            Place::Tcp { host, port } => Address::Tcp { host, port },
             Place::Tls { host, port } => {
-                ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+                let unusable = || Error::misconfigured("the Redis URL cannot be used: no name for TLS");
+                let name = ServerName::try_from(host.clone()).map_err(|_| unusable())?;
+                let connector = self.tls.clone().ok_or_else(unusable)?;
+                Address::Tls { host, port, name, connector }
             }
-            Place::Unix { path } => ConnectionAddr::Unix(path),
+            Place::Unix { path } => Address::Unix { path },
         };
-        let info = address
-            .into_connection_info()
-            .map_err(unusable)?
-            .set_redis_settings(greeting)
-            .set_tcp_settings(tcp_settings(self.timeout));
-        if !place.is_tls() {
-            return Client::open(info).map_err(unusable);
+        Ok(Server::new(address, self.clone()))
+    }
+
+    /// Introduces us at the other end of a new connection.
+    pub(crate) async fn say(&self, wire: &Wire) -> Result<(), Failure> {
+        let user = self.user.as_deref().unwrap_or("default");
+        let hello = match &self.password {
+            Some(password) => {
+                let words = ["HELLO", "3", "AUTH", user, password];
+                Packed::one(form::hello, words.map(Into::into))
+            }
+            None => Packed::one(form::hello, ["HELLO", "3"].map(Into::into)),
+        };
+        let words = match self.database {
+            0 => hello,
+            number => hello.and(form::ok, ["SELECT".into(), u64::from(number).into()]),
+        };
+        let replies = wire.ask(&Arc::new(words)).await.map_err(Failure::before_any_request)?;
+        let refusals = replies.iter().map(|reply| match reply {
+            Value::ServerError(refusal) => Some(refusal),
+            _ => None,
+        });
+        for (at, refusal) in refusals.enumerate() {
+            match refusal {
+                Some(refusal) if at == 0 => return Err(Failure::Unreached(unwelcome(refusal))),
+                Some(_) => return Err(Failure::Unreached(no_database())),
+                None => {}
+            }
         }
-        provide_cryptography();
-        let certificates = TlsCertificates { client_tls: None, root_cert: self.root.clone() };
-        Client::build_with_tls(info, certificates).map_err(unusable)
+        Ok(())
     }
 }
 
@@ -64,26 +80,13 @@ impl fmt::Debug for Greeting {
     }
 }
 
-/// No waiting for more to send; and a peer that acknowledges nothing is given up.
-fn tcp_settings(timeout: Duration) -> TcpSettings {
-    let keepalive =
-        TcpKeepalive::new().with_time(Duration::from_secs(15)).with_interval(Duration::from_secs(5));
-    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    let settings = settings.set_user_timeout(timeout.max(Duration::from_secs(1)));
-    #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
-    let _ = timeout;
-    settings
-}
-
-/// The client library takes the provider of the process, and panics where there is none.
-fn provide_cryptography() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // An error says that somebody else was faster, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+fn unwelcome(refusal: &ServerError) -> RedisError {
+    if refusal.details().is_some_and(|words| words.starts_with("unknown command `HELLO`")) {
+        return (ErrorKind::RESP3NotSupported, "the server knows no HELLO").into();
     }
+    refusal.clone().into()
 }
 
-fn unusable(error: redis::RedisError) -> Error {
-    Error::misconfigured(format!("the Redis URL cannot be used: {}", error.category()))
+fn no_database() -> RedisError {
+    (ErrorKind::Server(ServerErrorKind::ResponseError), "the server refused to select the database").into()
 }

@@ -6,16 +6,17 @@ use async_trait::async_trait;
 use cloakroom_core::{
     Admitted, Entries, IndexVersion, PrincipalIndex, PrincipalTag, StoreError, StoreKey, Version,
 };
-use redis::{Cmd, Value};
+use redis::Value;
 
 use crate::errand::Errand;
 use crate::error;
-use crate::form::{self, Form};
+use crate::form;
 use crate::list;
-use crate::request::Request;
+use crate::request::{Packed, Request};
 use crate::script::{ENTER, REMOVE};
 use crate::store::{RedisStore, Verdict};
 use crate::stored;
+use crate::word::Word;
 
 /// How many keys one script removes, so that it never keeps others waiting for long.
 const AT_ONCE: usize = 500;
@@ -37,10 +38,10 @@ impl PrincipalIndex for RedisStore {
 
     async fn entries(&self, tag: &PrincipalTag) -> Result<Entries, StoreError> {
         let name = self.index_name(tag);
-        let mut members = redis::cmd("ZRANGE");
-        members.arg(&name).arg(0).arg(-1).arg("WITHSCORES");
         // The time comes first: nothing is listed that is older than it says.
-        let request = Request::new([(redis::cmd("TIME"), form::time as Form), (members, form::scores)]);
+        let questions = Packed::one(form::time, ["TIME".into()])
+            .and(form::scores, ["ZRANGE", &name, "0", "-1", "WITHSCORES"].map(Into::into));
+        let request = Request::new(questions, None);
         let mut errand = Errand::read(self.timeout())?;
         let replies = self.fleet().ask(&name, &request, &mut errand).await?;
         let [Value::Array(time), Value::Array(members)] = errand.replies(replies.values)? else {
@@ -65,11 +66,9 @@ impl PrincipalIndex for RedisStore {
         let name = self.index_name(tag);
         let mut errand = Errand::write(self.timeout())?;
         for keys in keys.chunks(AT_ONCE) {
-            let arguments = |command: &mut Cmd| {
-                command.arg(list::micros(age));
-                keys.iter().for_each(|key| _ = command.arg(key.as_bytes()));
-            };
-            let (verdict, waited) = self.call(&REMOVE, &name, arguments, self.quorum(), &mut errand).await?;
+            let mut arguments: Vec<Word<'_>> = vec![list::micros(age).into()];
+            arguments.extend(keys.iter().map(|key| Word::from(key.as_bytes())));
+            let (verdict, waited) = self.call(&REMOVE, &name, &arguments, self.quorum(), &mut errand).await?;
             match verdict {
                 Verdict::Done => self.judge(waited)?,
                 // They may be gone here and still be there where another primary comes from.
@@ -94,12 +93,11 @@ impl RedisStore {
         let name = self.index_name(tag);
         let version = version()?;
         let wanted = expected.map(|version| version.get().to_string()).unwrap_or_default();
-        let arguments = |command: &mut Cmd| {
-            command.arg(key.as_bytes()).arg(stored::millis(ttl)).arg(version).arg(&wanted);
-            evict.iter().for_each(|key| _ = command.arg(key.as_bytes()));
-        };
+        let mut arguments: Vec<Word<'_>> =
+            vec![key.as_bytes().into(), stored::millis(ttl).into(), version.into(), wanted.as_str().into()];
+        arguments.extend(evict.iter().map(|key| Word::from(key.as_bytes())));
         let mut errand = Errand::write(self.timeout())?;
-        let (verdict, waited) = self.call(&ENTER, &name, arguments, self.quorum(), &mut errand).await?;
+        let (verdict, waited) = self.call(&ENTER, &name, &arguments, self.quorum(), &mut errand).await?;
         match verdict {
             Verdict::Done => self.judge(waited).map(|()| Admitted::Admitted),
             Verdict::Conflict if expected.is_some() => Ok(Admitted::Conflict),

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
+use redis::Value;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -63,13 +63,12 @@ struct Line {
     /// Whether the server at the other end is still the right one.
     standing: Standing,
     made: Instant,
-    hung_up: Arc<AtomicBool>,
     timeouts: AtomicU32,
 }
 
 impl Line {
     fn is_good(&self) -> bool {
-        !self.hung_up.load(Ordering::Acquire) && self.wire.is_open() && self.standing.holds()
+        self.wire.is_open() && self.standing.holds()
     }
 }
 
@@ -213,11 +212,13 @@ impl Inner {
 
     fn wanted(self: &Arc<Self>) -> Wanted {
         let mut slot = self.slot();
+        if let Slot::Ready(line) = &*slot
+            && line.is_good()
+        {
+            return Wanted::Ready(Arc::clone(line));
+        }
         let now = Instant::now();
         let not_before = match &*slot {
-            Slot::Ready(line) if line.is_good() => {
-                return Wanted::Ready(Arc::clone(line));
-            }
             Slot::Dialling(dialling) => return Wanted::Dialling(dialling.clone(), false),
             Slot::Failed { at, failure } if failure.is_refusal() && now < *at + PAUSE_AFTER_REFUSAL => {
                 return Wanted::Refused(failure.clone());
@@ -245,23 +246,9 @@ impl Inner {
     }
 
     async fn open(&self) -> Dialled {
-        let hung_up = Arc::new(AtomicBool::new(false));
-        let (flag, listener) = (Arc::clone(&hung_up), self.dialler.listener());
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.connect_timeout))
-            // The deadline of the verb holds for all its requests together; `attempt` keeps it.
-            .set_response_timeout(None)
-            .set_push_sender(move |push: PushInfo| {
-                match (push.kind, &listener) {
-                    (PushKind::Disconnection, _) => flag.store(true, Ordering::Release),
-                    (PushKind::Message, Some(listener)) => listener.notify_one(),
-                    _ => {}
-                }
-                Ok::<(), redis::aio::SendError>(())
-            });
-        let (connection, standing) = self.dialler.dial(&config, self.connect_timeout).await?;
+        let (wire, standing) = self.dialler.dial(self.connect_timeout).await?;
         let (made, timeouts) = (Instant::now(), AtomicU32::new(0));
-        Ok(Arc::new(Line { wire: Wire::new(connection), standing, made, hung_up, timeouts }))
+        Ok(Arc::new(Line { wire, standing, made, timeouts }))
     }
 
     /// Lets the next request dial anew; `true` if this connection was the one in use. Requests that still

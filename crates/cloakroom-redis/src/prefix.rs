@@ -16,12 +16,20 @@ pub(crate) struct Prefix(String);
 impl Prefix {
     /// The name of the record's key in Redis: the prefix, a colon, 43 characters of base64url.
     pub(crate) fn name(&self, key: &StoreKey) -> String {
-        format!("{}:{}", self.0, key.public_handle().as_str())
+        self.join(":", key.as_bytes())
     }
 
     /// The name of the principal's index in Redis: the prefix, `:of:`, 43 characters of base64url.
     pub(crate) fn index(&self, tag: &PrincipalTag) -> String {
-        format!("{}:of:{}", self.0, URL_SAFE_NO_PAD.encode(tag.as_bytes()))
+        self.join(":of:", tag.as_bytes())
+    }
+
+    fn join(&self, between: &str, name: &[u8]) -> String {
+        let mut joined = String::with_capacity(self.0.len() + between.len() + name.len().div_ceil(3) * 4);
+        joined.push_str(&self.0);
+        joined.push_str(between);
+        URL_SAFE_NO_PAD.encode_string(name, &mut joined);
+        joined
     }
 
     pub(crate) fn as_str(&self) -> &str {

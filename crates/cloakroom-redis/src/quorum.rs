@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use cloakroom_core::StoreError;
-use redis::{Cmd, Value};
+use redis::Value;
 
 use crate::error::{self, Doubt, Effect};
+use crate::word::Word;
 
 /// How many replicas must have a write before it counts, and how long they are waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,18 +22,14 @@ impl Quorum {
     }
 
     /// Waits until enough replicas have everything that this connection wrote. Zero would wait for ever.
-    pub(crate) fn command(self) -> Cmd {
+    pub(crate) fn command(self) -> [Word<'static>; 3] {
         let millis = u64::try_from(self.patience.as_millis()).unwrap_or(u64::MAX).max(1);
-        let mut command = redis::cmd("WAIT");
-        command.arg(self.replicas).arg(millis);
-        command
+        ["WAIT".into(), u64::from(self.replicas).into(), millis.into()]
     }
 
     /// Counts the replicas that have everything already.
-    pub(crate) fn question() -> Cmd {
-        let mut command = redis::cmd("WAIT");
-        command.arg(0).arg(1);
-        command
+    pub(crate) fn question() -> [Word<'static>; 3] {
+        ["WAIT", "0", "1"].map(Into::into)
     }
 
     /// Whether the write that was waited behind has reached enough replicas.

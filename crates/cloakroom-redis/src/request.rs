@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use redis::{Cmd, Pipeline, ServerErrorKind, Value};
+use redis::{ServerErrorKind, Value};
+use smallvec::SmallVec;
 
 use crate::error::turned_away;
 use crate::form::{self, Form};
 use crate::quorum::Quorum;
+use crate::word::{self, Word};
 
 /// Commands on one key that are sent in one go; each must be one that may be executed twice.
 pub(crate) struct Request {
@@ -16,11 +18,29 @@ pub(crate) struct Request {
 }
 
 /// What goes over a connection in one go.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Packed {
-    commands: Pipeline,
-    /// What the reply to each of them can look like.
-    forms: Vec<Form>,
+    bytes: Vec<u8>,
+    commands: SmallVec<[Command; 4]>,
+    proof: Proof,
+}
+
+/// What tells that replies are to these commands and to no others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// Their form alone.
+    #[default]
+    Form,
+    /// A number behind them.
+    Echo,
+}
+
+#[derive(Clone, Copy)]
+struct Command {
+    /// What the reply to it can look like.
+    form: Form,
+    /// Where it ends.
+    end: usize,
 }
 
 /// Whether a node of a cluster is asked for a key that it is still being given.
@@ -32,25 +52,14 @@ pub(crate) enum Asking {
 }
 
 impl Request {
-    /// Commands, each with what its reply can look like.
-    pub(crate) fn new(commands: impl IntoIterator<Item = (Cmd, Form)>) -> Self {
-        let mut packed = Packed::default();
-        for (command, form) in commands {
-            packed.add(command, form);
-        }
-        Self { packed: Arc::new(packed), quorum: None }
-    }
-
-    pub(crate) fn one(command: Cmd, form: Form) -> Self {
-        Self::new([(command, form)])
-    }
-
-    /// The same commands, and behind them the wait for replicas, if there is to be one.
-    pub(crate) fn and_wait(mut self, quorum: Option<Quorum>) -> Self {
-        if let Some(quorum) = quorum {
-            Arc::make_mut(&mut self.packed).add(quorum.command(), form::count);
-        }
-        Self { quorum, ..self }
+    /// These commands, and behind them the wait for replicas, if there is to be one.
+    pub(crate) fn new(packed: Packed, quorum: Option<Quorum>) -> Self {
+        let mut packed = match quorum {
+            Some(quorum) => packed.and(form::count, quorum.command()),
+            None => packed,
+        };
+        packed.proof = Proof::Echo;
+        Self { packed: Arc::new(packed), quorum }
     }
 
     /// Whether the server will block the connection that this is sent on.
@@ -62,13 +71,15 @@ impl Request {
         if asking == Asking::No {
             return Arc::clone(&self.packed);
         }
-        let ours = self.packed.commands.len() - usize::from(self.blocks());
-        let mut packed = Packed::default();
-        for (at, (command, form)) in self.packed.commands.cmd_iter().zip(&self.packed.forms).enumerate() {
+        let ours = self.packed.len() - usize::from(self.blocks());
+        let (mut packed, mut start) = (Packed { proof: self.packed.proof, ..Packed::default() }, 0);
+        for (at, command) in self.packed.commands.iter().enumerate() {
             if at < ours {
-                packed.add(redis::cmd("ASKING"), form::ok);
+                packed = packed.and(form::ok, ["ASKING".into()]);
             }
-            packed.add(command.clone(), *form);
+            packed.bytes.extend_from_slice(self.packed.bytes.get(start..command.end).unwrap_or_default());
+            start = command.end;
+            packed.end(command.form);
         }
         Arc::new(packed)
     }
@@ -85,25 +96,50 @@ impl Request {
 }
 
 impl Packed {
-    /// Commands whose replies may be anything.
-    pub(crate) fn unchecked(commands: Pipeline) -> Self {
-        let forms = vec![form::anything as Form; commands.len()];
-        Self { commands, forms }
+    /// One command, in words, with what its reply can look like.
+    pub(crate) fn one<'w>(form: Form, words: impl IntoIterator<Item = Word<'w>, IntoIter: Clone>) -> Self {
+        Self::default().and(form, words)
     }
 
-    fn add(&mut self, command: Cmd, form: Form) {
-        self.commands.add_command(command);
-        self.forms.push(form);
+    /// The same, and one more behind it.
+    #[must_use]
+    pub(crate) fn and<'w>(
+        mut self,
+        form: Form,
+        words: impl IntoIterator<Item = Word<'w>, IntoIter: Clone>,
+    ) -> Self {
+        word::write(words.into_iter(), &mut self.bytes);
+        self.end(form);
+        self
     }
 
-    pub(crate) const fn commands(&self) -> &Pipeline {
-        &self.commands
+    /// What was written last is a command.
+    fn end(&mut self, form: Form) {
+        self.commands.push(Command { form, end: self.bytes.len() });
     }
 
-    /// Whether these can be the replies to the commands.
-    pub(crate) fn fits(&self, replies: &[Value]) -> bool {
-        let fits = |(reply, form): (&Value, &Form)| matches!(reply, Value::ServerError(_)) || form(reply);
-        replies.len() == self.forms.len() && replies.iter().zip(&self.forms).all(fits)
+    pub(crate) const fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many replies there will be.
+    pub(crate) fn len(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// Where the command ends that is behind so many others.
+    pub(crate) fn end_of(&self, at: usize) -> Option<usize> {
+        self.commands.get(at).map(|command| command.end)
+    }
+
+    /// Whether this can be the reply behind so many others.
+    pub(crate) fn fits(&self, at: usize, reply: &Value) -> bool {
+        let command = self.commands.get(at);
+        command.is_some_and(|command| matches!(reply, Value::ServerError(_)) || (command.form)(reply))
     }
 }
 

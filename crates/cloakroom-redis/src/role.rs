@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cloakroom_core::StoreErrorKind;
-use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue as _, Value};
 use tokio::time::timeout;
 
 use crate::dial::broken;
 use crate::error::Failure;
+use crate::form;
+use crate::request::Packed;
+use crate::wire::Wire;
 
 #[cfg(test)]
 mod tests;
@@ -36,17 +38,12 @@ enum Told {
 
 impl Role {
     /// Asks the server at the other end of a new connection, and wants no replica.
-    pub(crate) async fn ask(
-        &self,
-        connection: &mut MultiplexedConnection,
-        patience: Duration,
-    ) -> Result<(), Failure> {
-        let mut question = redis::pipe();
-        question.cmd("INFO").arg("replication");
-        let reply = timeout(patience, connection.send_packed_commands(&question, 0, 1)).await;
+    pub(crate) async fn ask(&self, wire: &Wire, patience: Duration) -> Result<(), Failure> {
+        let question = Arc::new(Packed::one(form::text, ["INFO", "replication"].map(Into::into)));
+        let reply = timeout(patience, wire.ask(&question)).await;
         let mut replies = reply
             .map_err(|_| Failure::Unreached(broken(io::ErrorKind::TimedOut)))?
-            .map_err(Failure::Unreached)?;
+            .map_err(Failure::before_any_request)?;
         match Told::read(replies.pop().unwrap_or_default()) {
             Told::Primary => self.was_primary.store(true, Ordering::Relaxed),
             Told::Replica => return Err(self.is_replica()),

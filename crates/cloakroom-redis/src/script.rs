@@ -6,7 +6,9 @@
 
 use std::sync::LazyLock;
 
-use redis::{Cmd, Script};
+use redis::Script;
+
+use crate::word::Word;
 
 macro_rules! script {
     ($text:literal) => {
@@ -146,16 +148,12 @@ impl Atomic {
     }
 
     /// Calls the script by its digest, as a server that has seen it understands.
-    pub(crate) fn by_digest(&self) -> Cmd {
-        let mut command = redis::cmd("EVALSHA");
-        command.arg(self.digest.get_hash());
-        command
+    pub(crate) fn by_digest(&self) -> [Word<'_>; 2] {
+        ["EVALSHA".into(), self.digest.get_hash().into()]
     }
 
     /// Calls the script by its text, which also makes the server remember it.
-    pub(crate) fn by_text(&self) -> Cmd {
-        let mut command = redis::cmd("EVAL");
-        command.arg(self.text);
-        command
+    pub(crate) fn by_text(&self) -> [Word<'_>; 2] {
+        ["EVAL".into(), self.text.into()]
     }
 }

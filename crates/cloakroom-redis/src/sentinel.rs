@@ -8,19 +8,20 @@ use std::time::Duration;
 
 use cloakroom_core::{Error, StoreErrorKind, Version};
 use futures_util::future::{Either, select};
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Value};
+use redis::Value;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::dial::{Dialler, Standing, broken, reach};
+use crate::dial::{Dialler, Standing, broken};
 use crate::error::{Failure, unwelcome};
+use crate::form;
 use crate::greeting::Greeting;
 use crate::hearing::hear;
 use crate::home::Home;
 use crate::link::{Link, Setback};
 use crate::place::Place;
 use crate::request::Packed;
+use crate::wire::Wire;
 use answer::Answer;
 use belief::Belief;
 
@@ -69,8 +70,8 @@ impl Sentinels {
     ) -> Result<Self, Error> {
         let heard = Arc::new(Notify::new());
         let voice = |place: Place| {
-            let client = Arc::new(own_greeting.client(&place)?);
-            let dialler = Dialler::Sentinel { client, heard: Arc::clone(&heard) };
+            let server = Arc::new(own_greeting.server(&place)?);
+            let dialler = Dialler::Sentinel { server, heard: Arc::clone(&heard) };
             Ok(Voice { link: Link::new(dialler, home.clone(), connect_timeout), place })
         };
         Ok(Self {
@@ -87,10 +88,7 @@ impl Sentinels {
     }
 
     /// Connects to the primary, once it says itself that it is one.
-    pub(crate) async fn dial(
-        self: &Arc<Self>,
-        config: &AsyncConnectionConfig,
-    ) -> Result<(MultiplexedConnection, Standing), Failure> {
+    pub(crate) async fn dial(self: &Arc<Self>) -> Result<(Wire, Standing), Failure> {
         self.watch();
         let mut until = Instant::now() + self.connect_timeout;
         loop {
@@ -98,8 +96,7 @@ impl Sentinels {
             let round = self.round(until, self.voices.len() / 2 + 1).await;
             let place = self.announce(&round)?;
             let standing = Standing::While { place: place.clone(), announced: self.announced.subscribe() };
-            let reached = match select(pin!(self.reach_primary(&place, config)), pin!(standing.ended())).await
-            {
+            let reached = match select(pin!(self.reach_primary(&place)), pin!(standing.ended())).await {
                 Either::Left((reached, _)) => reached?,
                 // Another one was announced while this one did not answer.
                 Either::Right(_) => {
@@ -108,7 +105,7 @@ impl Sentinels {
                 }
             };
             match reached {
-                Some(connection) => return Ok((connection, standing)),
+                Some(wire) => return Ok((wire, standing)),
                 // Announced too early or too late: a failover is under way.
                 None if Instant::now() + PAUSE < until => sleep(PAUSE).await,
                 None => {
@@ -120,31 +117,25 @@ impl Sentinels {
     }
 
     /// A connection to the server at this place, if it is a primary.
-    async fn reach_primary(
-        &self,
-        place: &Place,
-        config: &AsyncConnectionConfig,
-    ) -> Result<Option<MultiplexedConnection>, Failure> {
+    async fn reach_primary(&self, place: &Place) -> Result<Option<Wire>, Failure> {
         let unusable = |_| Failure::Nobody {
             kind: StoreErrorKind::Misconfigured,
             why: "the sentinels name a server by an address that cannot be used",
         };
-        let client = self.greeting.client(place).map_err(unusable)?;
-        let mut connection = reach(&client, config).await?;
-        let mut question = redis::pipe();
-        question.cmd("ROLE");
-        let reply = connection.send_packed_commands(&question, 0, 1);
-        let reply = tokio::time::timeout(self.connect_timeout, reply).await;
+        let server = self.greeting.server(place).map_err(unusable)?;
+        let wire = server.reach(None, self.connect_timeout).await?;
+        let question = Arc::new(Packed::one(form::role, ["ROLE".into()]));
+        let reply = tokio::time::timeout(self.connect_timeout, wire.ask(&question)).await;
         match reply.map_err(|_| Failure::Unreached(broken(io::ErrorKind::TimedOut)))? {
             Ok(mut role) => match role.pop() {
                 Some(Value::ServerError(refusal)) => Err(unwelcome(refusal)),
                 Some(Value::Array(role)) => {
                     Ok(matches!(role.first(), Some(Value::BulkString(word)) if word == b"master")
-                        .then_some(connection))
+                        .then_some(wire))
                 }
                 _ => Ok(None),
             },
-            Err(error) => Err(Failure::Unreached(error)),
+            Err(failure) => Err(failure.before_any_request()),
         }
     }
 
@@ -211,11 +202,11 @@ impl Drop for Watcher {
 
 impl Voice {
     async fn ask(&self, service: &str, until: Instant) -> Result<Answer, Failure> {
-        let mut question = redis::pipe();
+        let question = |what| ["SENTINEL", what, service].map(Into::into);
         // The epoch first, so that an address is never older than it.
-        question.cmd("SENTINEL").arg("MASTER").arg(service);
-        question.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(service);
-        match self.link.attempt(&Arc::new(Packed::unchecked(question)), until).await {
+        let questions = Packed::one(form::facts, question("MASTER"))
+            .and(form::address_or_nil, question("GET-MASTER-ADDR-BY-NAME"));
+        match self.link.attempt(&Arc::new(questions), until).await {
             Ok(replies) => Answer::read(replies, &self.place),
             Err(Setback::Again(failure) | Setback::Final(failure)) => Err(failure),
         }

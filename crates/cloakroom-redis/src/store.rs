@@ -8,18 +8,19 @@ use cloakroom_core::{
     Created, Deleted, Error, Freshness, PrincipalIndex, PrincipalTag, Record, Replaced, Store, StoreError,
     StoreKey, Touched, Version,
 };
-use redis::{Cmd, ServerErrorKind, Value};
+use redis::{ServerErrorKind, Value};
 
 use crate::connect::RedisStoreBuilder;
 use crate::errand::Errand;
 use crate::error::{self, Doubt};
 use crate::fleet::Fleet;
-use crate::form::{self, Form};
+use crate::form;
 use crate::prefix::Prefix;
 use crate::quorum::Quorum;
-use crate::request::{Replies, Request};
+use crate::request::{Packed, Replies, Request};
 use crate::script::{Atomic, REPLACE, STAMP, TOUCH};
 use crate::stored;
+use crate::word::Word;
 
 /// Keeps sessions in Redis or Valkey: one server, the primary that sentinels name, or a cluster.
 ///
@@ -181,14 +182,13 @@ impl RedisStore {
         &self,
         script: &Atomic,
         name: &str,
-        arguments: impl Fn(&mut Cmd) + Send + Sync,
+        arguments: &[Word<'_>],
         quorum: Option<Quorum>,
         errand: &mut Errand,
     ) -> Result<(Verdict, Option<Value>), StoreError> {
-        let request = |mut command: Cmd| {
-            command.arg(1).arg(name);
-            arguments(&mut command);
-            Request::one(command, is_verdict).and_wait(quorum)
+        let request = |call: [Word<'_>; 2]| {
+            let words = call.into_iter().chain(["1".into(), name.into()]).chain(arguments.iter().copied());
+            Request::new(Packed::one(is_verdict, words), quorum)
         };
         let mut replies = self.fleet.ask(name, &request(script.by_digest()), errand).await?;
         if replies.values.iter().any(is_unknown_script) {
@@ -213,10 +213,8 @@ impl RedisStore {
         errand: &mut Errand,
     ) -> Result<(), StoreError> {
         let Some(quorum) = self.quorum else { return Ok(()) };
-        let arguments = |command: &mut Cmd| {
-            command.arg(stored::millis(ttl));
-        };
-        let (_, waited) = self.call(&STAMP, name, arguments, Some(quorum), errand).await?;
+        let arguments = [stored::millis(ttl).into()];
+        let (_, waited) = self.call(&STAMP, name, &arguments, Some(quorum), errand).await?;
         quorum.judge(waited)
     }
 
@@ -233,12 +231,9 @@ impl RedisStore {
 impl Store for RedisStore {
     async fn load(&self, key: &StoreKey, _freshness: Freshness) -> Result<Option<Record>, StoreError> {
         let name = self.prefix.name(key);
-        let command = |word: &str, form: Form| {
-            let mut command = redis::cmd(word);
-            command.arg(&name);
-            (command, form)
-        };
-        let request = Request::new([command("GET", form::bytes_or_nil), command("PTTL", form::time_left)]);
+        let questions = Packed::one(form::bytes_or_nil, ["GET", &name].map(Into::into))
+            .and(form::time_left, ["PTTL", &name].map(Into::into));
+        let request = Request::new(questions, None);
         let mut errand = Errand::read(self.timeout)?;
         let replies = self.fleet.ask(&name, &request, &mut errand).await?;
         let [value, left] = errand.replies(replies.values)?;
@@ -259,11 +254,17 @@ impl Store for RedisStore {
     }
 
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
+        if !stored::fits(record) {
+            return Err(error::too_large());
+        }
         let name = self.prefix.name(key);
         let mut errand = Errand::write(self.timeout)?;
-        let mut command = redis::cmd("SET");
-        command.arg(&name).arg(stored::value(record)).arg("NX").arg("PX").arg(stored::millis(record.ttl));
-        let request = Request::one(command, form::ok_or_nil).and_wait(self.quorum);
+        let (head, payload) = stored::value(record);
+        let value = Word::Joined(&head, payload);
+        let set: [Word<'_>; 3] = ["SET".into(), name.as_str().into(), value];
+        let condition = ["NX".into(), "PX".into(), stored::millis(record.ttl).into()];
+        let set = Packed::one(form::ok_or_nil, set.into_iter().chain(condition));
+        let request = Request::new(set, self.quorum);
         let Replies { values, waited } = self.fleet.ask(&name, &request, &mut errand).await?;
         match errand.replies(values)? {
             [Value::Okay] => return self.judge(waited).map(|()| Created::Created),
@@ -271,9 +272,8 @@ impl Store for RedisStore {
             _ => return Err(errand.nonsense()),
         }
         errand.only_looks();
-        let mut command = redis::cmd("GETRANGE");
-        command.arg(&name).arg(0).arg(stored::VERSION_LEN - 1);
-        let replies = self.fleet.ask(&name, &Request::one(command, form::bytes), &mut errand).await?;
+        let look = Packed::one(form::bytes, ["GETRANGE", &name, "0", stored::VERSION_END].map(Into::into));
+        let replies = self.fleet.ask(&name, &Request::new(look, None), &mut errand).await?;
         match (errand.replies(replies.values)?, errand.doubt()) {
             ([Value::BulkString(found)], _) if found == record.version.to_be_bytes() => {
                 errand.found_own();
@@ -291,13 +291,15 @@ impl Store for RedisStore {
         expected: Version,
         record: &Record,
     ) -> Result<Replaced, StoreError> {
+        if !stored::fits(record) {
+            return Err(error::too_large());
+        }
         let name = self.prefix.name(key);
-        let value = stored::value(record);
-        let arguments = |command: &mut Cmd| {
-            command.arg(&expected.to_be_bytes()).arg(&value).arg(stored::millis(record.ttl));
-        };
+        let (expected, (head, payload)) = (expected.to_be_bytes(), stored::value(record));
+        let value = Word::Joined(&head, payload);
+        let arguments = [(&expected).into(), value, stored::millis(record.ttl).into()];
         let mut errand = Errand::write(self.timeout)?;
-        let (verdict, waited) = self.call(&REPLACE, &name, arguments, self.quorum, &mut errand).await?;
+        let (verdict, waited) = self.call(&REPLACE, &name, &arguments, self.quorum, &mut errand).await?;
         match (verdict, errand.doubt()) {
             (Verdict::Done, _) => self.judge(waited).map(|()| Replaced::Replaced),
             (Verdict::Own, _) => {
@@ -312,11 +314,10 @@ impl Store for RedisStore {
 
     async fn touch(&self, key: &StoreKey, expected: Version, ttl: Duration) -> Result<Touched, StoreError> {
         let name = self.prefix.name(key);
-        let arguments = |command: &mut Cmd| {
-            command.arg(&expected.to_be_bytes()).arg(stored::millis(ttl));
-        };
+        let expected = expected.to_be_bytes();
+        let arguments = [(&expected).into(), stored::millis(ttl).into()];
         let mut errand = Errand::write(self.timeout)?;
-        match self.call(&TOUCH, &name, arguments, None, &mut errand).await?.0 {
+        match self.call(&TOUCH, &name, &arguments, None, &mut errand).await?.0 {
             Verdict::Done | Verdict::Own => Ok(Touched::Touched),
             Verdict::Missing => Ok(Touched::Missing),
             Verdict::Conflict => Ok(Touched::Conflict),
@@ -325,10 +326,9 @@ impl Store for RedisStore {
 
     async fn delete(&self, key: &StoreKey) -> Result<Deleted, StoreError> {
         let name = self.prefix.name(key);
-        let mut command = redis::cmd("DEL");
-        command.arg(&name);
         let mut errand = Errand::write(self.timeout)?;
-        let request = Request::one(command, form::one_or_none).and_wait(self.quorum);
+        let delete = Packed::one(form::one_or_none, ["DEL", &name].map(Into::into));
+        let request = Request::new(delete, self.quorum);
         let Replies { values, waited } = self.fleet.ask(&name, &request, &mut errand).await?;
         match (errand.replies(values)?, errand.doubt()) {
             ([Value::Int(0)], doubt) => {

@@ -4,18 +4,28 @@ use std::time::Duration;
 
 use cloakroom_core::{Record, Version};
 
+use crate::reply;
+
 /// How many bytes of the value are the version.
 pub(crate) const VERSION_LEN: usize = 8;
+
+/// The last of them, counted from zero, in digits.
+pub(crate) const VERSION_END: &str = "7";
 
 /// Ten years, the longest that a record is kept.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// The value that stands for this record.
-pub(crate) fn value(record: &Record) -> Vec<u8> {
-    let mut value = Vec::with_capacity(VERSION_LEN + record.payload.len());
-    value.extend_from_slice(&record.version.to_be_bytes());
-    value.extend_from_slice(&record.payload);
-    value
+/// The longest payload. What is longer could be stored, and never be read again.
+const LARGEST: usize = reply::LONGEST / 2;
+
+/// Whether the record is one that can be read again.
+pub(crate) const fn fits(record: &Record) -> bool {
+    record.payload.len() <= LARGEST
+}
+
+/// The value that stands for this record: the version, and the payload behind it.
+pub(crate) fn value(record: &Record) -> ([u8; VERSION_LEN], &[u8]) {
+    (record.version.to_be_bytes(), &record.payload)
 }
 
 /// The record that this value stands for, with `left` milliseconds to live, or with none where Redis says
@@ -23,7 +33,8 @@ pub(crate) fn value(record: &Record) -> Vec<u8> {
 pub(crate) fn record(mut value: Vec<u8>, left: i64) -> Option<Record> {
     let version = Version::from_be_bytes(*value.first_chunk::<VERSION_LEN>()?)?;
     let ttl = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-    Some(Record::new(value.split_off(VERSION_LEN), version, ttl))
+    value.drain(..VERSION_LEN);
+    Some(Record::new(value, version, ttl))
 }
 
 /// A time to live in whole milliseconds: rounded up, at least one, at most ten years.

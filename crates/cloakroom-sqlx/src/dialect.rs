@@ -6,6 +6,7 @@
     reason = "what `Speak` names is as public as the trait, and nobody else may name either: that is the seal"
 )]
 
+mod echo;
 mod listing;
 
 use std::pin::Pin;
@@ -13,8 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom_core::Error;
+use futures_util::TryStreamExt as _;
 use sqlx::error::DatabaseError;
-use sqlx::{AssertSqlSafe, SqlSafeStr as _};
+use sqlx::query::Query;
+use sqlx::{Arguments as _, AssertSqlSafe, Either, SqlSafeStr as _};
 use sqlx::{
     ColumnIndex, ConnectOptions, Connection, Database, Decode, Encode, Executor, IntoArguments, Row, Type,
 };
@@ -23,6 +26,7 @@ use crate::error::Meaning;
 use crate::table::TableName;
 use crate::target::{Address, Form};
 
+pub use echo::{Echo, out_of_step};
 pub use listing::Listing;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub use listing::listing;
@@ -70,13 +74,17 @@ pub trait Speak: Database<Connection: Send, Arguments: Send> {
     }
 
     /// Executes a statement that changes rows, and tells how many.
-    fn change<'c>(connection: &'c mut Self::Connection, step: &'c Step) -> Asking<'c, u64>;
+    fn change<'c>(connection: &'c mut Self::Connection, step: &'c Step<'c>) -> Asking<'c, u64>;
+    /// Executes a statement that removes at most one row, and tells how many.
+    fn delete<'c>(connection: &'c mut Self::Connection, step: &'c Step<'c>) -> Asking<'c, u64> {
+        Self::change(connection, step)
+    }
     /// Reads the one record that a statement finds.
-    fn load<'c>(connection: &'c mut Self::Connection, step: &'c Step) -> Asking<'c, Option<Stored>>;
+    fn load<'c>(connection: &'c mut Self::Connection, step: &'c Step<'c>) -> Asking<'c, Option<Stored>>;
     /// Reads the version and the time left that a statement finds.
-    fn look<'c>(connection: &'c mut Self::Connection, step: &'c Step) -> Asking<'c, Option<Look>>;
+    fn look<'c>(connection: &'c mut Self::Connection, step: &'c Step<'c>) -> Asking<'c, Option<Look>>;
     /// Reads the admissions of a principal, and the keys of the records that belong to it if they are asked for.
-    fn listing<'c>(connection: &'c mut Self::Connection, step: &'c Step) -> Asking<'c, Listing>;
+    fn listing<'c>(connection: &'c mut Self::Connection, step: &'c Step<'c>) -> Asking<'c, Listing>;
     /// Removes expired rows, at most as many as the step says, and tells how many.
     fn sweep<'c>(connection: &'c mut Self::Connection, step: &'c Sweeping) -> Asking<'c, u64>;
     /// Looks at the server and the table.
@@ -85,7 +93,8 @@ pub trait Speak: Database<Connection: Send, Arguments: Send> {
     fn migrate<'c>(connection: &'c mut Self::Connection, table: &'c TableName) -> Asking<'c, ()>;
 }
 
-/// The texts of the statements, in which each value appears once, in the order of the fields of [`Step`].
+/// The texts of the statements, in which each value appears once, in the order of the fields of [`Step`], the echo before
+/// them where there is one.
 #[derive(Debug)]
 pub struct Statements {
     pub load: Arc<str>,
@@ -126,6 +135,12 @@ pub struct Words {
     pub greatest: &'static str,
     /// Whether the server is one that hears late of what is written, as far as it says so.
     pub is_late: &'static str,
+    /// How a statement that finds something begins, so that its answer brings back an echo; and with what in that place further
+    /// rows begin.
+    pub echo: &'static str,
+    pub no_echo: &'static str,
+    /// How a new version is said: the first value of each statement that writes a record.
+    pub version: &'static str,
 }
 
 impl Words {
@@ -137,11 +152,20 @@ impl Words {
         )
     }
 
-    pub fn insert(&self) -> String {
-        let Self { table, now, .. } = self;
+    /// One row whether or not there is a record.
+    pub fn load_with_echo(&self, more: &str) -> String {
+        let Self { table, now_or_later: now, echo, .. } = self;
         format!(
-            "INSERT INTO {table} (id, version, expires_at, principal, payload) \
-             VALUES (?, ?, {now} + 1 + ?, ?, ?)"
+            "SELECT {echo}payload, version, expires_at - ({now} + 1), principal{more} \
+             FROM (SELECT 1) AS once LEFT JOIN {table} ON id = ? AND expires_at > {now}"
+        )
+    }
+
+    pub fn insert(&self) -> String {
+        let Self { table, now, version, .. } = self;
+        format!(
+            "INSERT INTO {table} (version, expires_at, principal, payload, id) \
+             VALUES ({version}, {now} + 1 + ?, ?, ?, ?)"
         )
     }
 
@@ -156,17 +180,17 @@ impl Words {
     }
 
     pub fn take_over(&self) -> String {
-        let Self { table, now, .. } = self;
+        let Self { table, now, version, .. } = self;
         format!(
-            "UPDATE {table} SET version = ?, expires_at = {now} + 1 + ?, principal = ?, payload = ? \
+            "UPDATE {table} SET version = {version}, expires_at = {now} + 1 + ?, principal = ?, payload = ? \
              WHERE id = ? AND expires_at <= {now}"
         )
     }
 
     pub fn replace(&self) -> String {
-        let Self { table, now, .. } = self;
+        let Self { table, now, version, .. } = self;
         format!(
-            "UPDATE {table} SET version = ?, expires_at = {now} + 1 + ?, principal = ?, payload = ? \
+            "UPDATE {table} SET version = {version}, expires_at = {now} + 1 + ?, principal = ?, payload = ? \
              WHERE id = ? AND version = ? AND expires_at > {now}"
         )
     }
@@ -176,10 +200,19 @@ impl Words {
         format!("SELECT version, expires_at - {now} FROM {table} WHERE id = ?")
     }
 
-    pub fn touch(&self) -> String {
+    /// One row whether or not there is one in the table.
+    pub fn look_with_echo(&self) -> String {
+        let Self { table, now_or_later: now, echo, .. } = self;
+        format!(
+            "SELECT {echo}version, expires_at - {now} FROM (SELECT 1) AS once LEFT JOIN {table} ON id = ?"
+        )
+    }
+
+    /// `ttl` is how the time to live is said.
+    pub fn touch(&self, ttl: &str) -> String {
         let Self { table, now, greatest, .. } = self;
         format!(
-            "UPDATE {table} SET expires_at = {greatest}(expires_at, {now} + 1 + ?) \
+            "UPDATE {table} SET expires_at = {greatest}(expires_at, {now} + 1 + {ttl}) \
              WHERE id = ? AND version = ? AND expires_at > {now}"
         )
     }
@@ -191,18 +224,18 @@ impl Words {
 
     /// One row whether or not there is a list, and in it the time.
     pub fn admissions(&self) -> String {
-        let Self { table, now_or_later: now, is_late, .. } = self;
+        let Self { table, now_or_later: now, is_late, echo, .. } = self;
         format!(
-            "SELECT NULL, version, payload, {now}, {is_late} \
+            "SELECT {echo}NULL, version, payload, {now}, {is_late} \
              FROM (SELECT 1) AS once LEFT JOIN {table} ON id = ? AND expires_at > {now}"
         )
     }
 
     /// The list comes first: see [`crate::index`].
     pub fn listing(&self) -> String {
-        let Self { table, now_or_later: now, .. } = self;
+        let Self { table, now_or_later: now, no_echo, .. } = self;
         format!(
-            "{} UNION ALL SELECT id, NULL, NULL, NULL, NULL FROM {table} \
+            "{} UNION ALL SELECT {no_echo}id, NULL, NULL, NULL, NULL FROM {table} \
              WHERE principal = ? AND expires_at > {now}",
             self.admissions()
         )
@@ -210,16 +243,28 @@ impl Words {
 }
 
 /// A statement with its values.
-pub struct Step {
-    pub sql: Arc<str>,
-    pub values: Vec<Value>,
+#[derive(Clone, Copy)]
+pub struct Step<'a> {
+    pub sql: &'a Arc<str>,
+    pub values: &'a [Value<'a>],
 }
 
 /// A value of a statement. It has no `Debug`: these are keys and payloads.
-pub enum Value {
-    Bytes(Vec<u8>),
-    Maybe(Option<Vec<u8>>),
+#[derive(Clone, Copy)]
+pub enum Value<'a> {
+    Bytes(&'a [u8]),
+    Maybe(Option<&'a [u8]>),
     Number(i64),
+}
+
+impl Value<'_> {
+    /// How many bytes it is, about.
+    const fn size(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) | Self::Maybe(Some(bytes)) => bytes.len(),
+            Self::Maybe(None) | Self::Number(_) => 8,
+        }
+    }
 }
 
 /// A row as it lies there.
@@ -246,8 +291,12 @@ pub enum Findings {
     Refused(&'static str),
 }
 
-/// Executes a statement.
-pub async fn execute<D>(connection: &mut D::Connection, step: &Step) -> Result<D::QueryResult, sqlx::Error>
+/// Executes a statement that finds nothing.
+pub async fn execute<D>(
+    connection: &mut D::Connection,
+    step: &Step<'_>,
+    echo: Option<Echo>,
+) -> Result<D::QueryResult, sqlx::Error>
 where
     D: Database<Arguments: IntoArguments<D>>,
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
@@ -255,11 +304,23 @@ where
     for<'v> i64: Encode<'v, D> + Type<D>,
     for<'v> Option<&'v [u8]>: Encode<'v, D> + Type<D>,
 {
-    bound::<D>(step).execute(connection).await
+    let mut found = connection.fetch_many(bound::<D>(step, echo)?);
+    let (mut done, mut rows) = (D::QueryResult::default(), 0_u32);
+    while let Some(next) = found.try_next().await? {
+        match next {
+            Either::Left(part) => done.extend([part]),
+            Either::Right(_) => rows = rows.saturating_add(1),
+        }
+    }
+    if rows > 0 { Err(out_of_step()) } else { Ok(done) }
 }
 
 /// Executes a statement that finds at most one row. It is read to its end, so that nothing of it is left over.
-pub async fn one<D>(connection: &mut D::Connection, step: &Step) -> Result<Option<D::Row>, sqlx::Error>
+pub async fn one<D>(
+    connection: &mut D::Connection,
+    step: &Step<'_>,
+    echo: Option<Echo>,
+) -> Result<Option<D::Row>, sqlx::Error>
 where
     D: Database<Arguments: IntoArguments<D>>,
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
@@ -267,39 +328,92 @@ where
     for<'v> i64: Encode<'v, D> + Type<D>,
     for<'v> Option<&'v [u8]>: Encode<'v, D> + Type<D>,
 {
-    Ok(bound::<D>(step).fetch_all(connection).await?.into_iter().next())
+    let mut found = connection.fetch_many(bound::<D>(step, echo)?);
+    let mut first = None;
+    while let Some(next) = found.try_next().await? {
+        if let Either::Right(row) = next {
+            first.get_or_insert(row);
+        }
+    }
+    Ok(first)
 }
 
-/// The statement with its values in it.
-pub fn bound<D>(step: &Step) -> sqlx::query::Query<'_, D, D::Arguments>
+/// The row that a statement finds in any case, and that brings back its echo.
+pub async fn answer<D>(connection: &mut D::Connection, step: &Step<'_>) -> Result<D::Row, sqlx::Error>
 where
-    D: Database,
+    D: Database<Arguments: IntoArguments<D>>,
+    for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
+    for<'v> &'v [u8]: Encode<'v, D> + Type<D>,
+    for<'v> i64: Encode<'v, D> + Decode<'v, D> + Type<D>,
+    for<'v> Option<&'v [u8]>: Encode<'v, D> + Type<D>,
+    usize: ColumnIndex<D::Row>,
+{
+    let echo = Echo::fresh();
+    let row = one::<D>(connection, step, Some(echo)).await?;
+    echo.is_in(row.as_ref())?;
+    row.ok_or_else(out_of_step)
+}
+
+/// The statement with its values in it, the echo before them.
+pub fn bound<'q, D>(step: &Step<'_>, echo: Option<Echo>) -> Result<Query<'q, D, D::Arguments>, sqlx::Error>
+where
+    D: Database<Arguments: IntoArguments<D>>,
     for<'v> &'v [u8]: Encode<'v, D> + Type<D>,
     for<'v> i64: Encode<'v, D> + Type<D>,
     for<'v> Option<&'v [u8]>: Encode<'v, D> + Type<D>,
 {
+    let mut arguments = D::Arguments::default();
+    // Each value comes with its length.
+    let values = || echo.map(Echo::value).into_iter().chain(step.values.iter().copied());
+    arguments.reserve(step.values.len() + 1, values().map(|value| value.size() + 8).sum());
+    for value in values() {
+        let added = match value {
+            Value::Bytes(bytes) => arguments.add(bytes),
+            Value::Maybe(bytes) => arguments.add(bytes),
+            Value::Number(number) => arguments.add(number),
+        };
+        added.map_err(sqlx::Error::Encode)?;
+    }
     // All that is in the text is of ours, or a checked name.
-    let query = sqlx::query(AssertSqlSafe(Arc::clone(&step.sql)).into_sql_str());
-    step.values.iter().fold(query, |query, value| match value {
-        Value::Bytes(bytes) => query.bind(bytes.as_slice()),
-        Value::Maybe(bytes) => query.bind(bytes.as_deref()),
-        Value::Number(number) => query.bind(*number),
-    })
+    Ok(sqlx::query_with(AssertSqlSafe(Arc::clone(step.sql)).into_sql_str(), arguments))
 }
 
-/// The record in a row of [`Words::load`].
-pub fn stored<R: Row>(row: &R) -> Result<Stored, sqlx::Error>
+/// The record in a row of [`Words::load`], whose columns begin with the one of this number.
+pub fn stored<R: Row>(row: &R, first: usize) -> Result<Stored, sqlx::Error>
 where
     usize: ColumnIndex<R>,
     for<'r> Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
     for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
 {
     Ok(Stored {
-        payload: row.try_get(0)?,
-        version: row.try_get(1)?,
-        left: row.try_get(2)?,
-        principal: row.try_get(3)?,
+        payload: row.try_get(first)?,
+        version: row.try_get(first + 1)?,
+        left: row.try_get(first + 2)?,
+        principal: row.try_get(first + 3)?,
     })
+}
+
+/// The record in a row of [`Words::load_with_echo`], if there is one.
+pub fn stored_behind_echo<R: Row>(row: &R) -> Result<Option<Stored>, sqlx::Error>
+where
+    usize: ColumnIndex<R>,
+    for<'r> Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    match row.try_get(2)? {
+        None::<i64> => Ok(None),
+        Some(_) => stored(row, 1).map(Some),
+    }
+}
+
+/// What is in a row of [`Words::look_with_echo`].
+pub fn look_behind_echo<R: Row>(row: &R) -> Result<Option<Look>, sqlx::Error>
+where
+    usize: ColumnIndex<R>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let version: Option<i64> = row.try_get(1)?;
+    version.map(|version| Ok(Look { version, left: row.try_get(2)? })).transpose()
 }
 
 /// What is in a row of [`Words::look`].

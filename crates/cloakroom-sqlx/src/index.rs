@@ -21,6 +21,7 @@
 //!
 //! `admit` frees places by the same statement, and only if the list has since remained as it was read.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use cloakroom_core::{
     Admitted, Created, Entries, Entry, IndexVersion, PrincipalIndex, PrincipalTag, Record, Replaced,
     StoreError, StoreErrorKind, StoreKey, Version,
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout_at};
 
 use crate::admissions::{self, Admissions};
 use crate::dialect::{Asking, Dialect, Listing, Step};
@@ -53,7 +54,7 @@ impl<D: Dialect> PrincipalIndex for SqlStore<D> {
     async fn entries(&self, tag: &PrincipalTag) -> Result<Entries, StoreError> {
         let inner = self.inner();
         let errand = inner.read();
-        let (deadline, work) = (errand.deadline(), Arc::clone(inner).entries(errand, *tag));
+        let (deadline, work) = (errand.deadline(), Box::pin(Arc::clone(inner).entries(errand, *tag)));
         self.verb(Effect::Read, deadline, work).await
     }
 
@@ -69,7 +70,7 @@ impl<D: Dialect> PrincipalIndex for SqlStore<D> {
         let errand = inner.write();
         let deadline = errand.deadline();
         let newcomer = Newcomer { key: *key, ttl, evict: evict.to_vec() };
-        let work = Arc::clone(inner).admit(errand, *tag, expected, newcomer);
+        let work = Box::pin(Arc::clone(inner).admit(errand, *tag, expected, newcomer));
         self.verb(Effect::Write, deadline, work).await
     }
 
@@ -80,7 +81,7 @@ impl<D: Dialect> PrincipalIndex for SqlStore<D> {
         let inner = self.inner();
         let errand = inner.write();
         let deadline = errand.deadline();
-        let work = Arc::clone(inner).remove(errand, *tag, keys.to_vec(), age);
+        let work = Box::pin(Arc::clone(inner).remove(errand, *tag, keys.to_vec(), age));
         self.verb(Effect::Write, deadline, work).await
     }
 }
@@ -162,18 +163,20 @@ impl<D: Dialect> Inner<D> {
             if self.swap(&mut errand, &place, version, &list).await? == Replaced::Replaced {
                 return Ok(());
             }
-            sleep(jittered(Duration::from_millis(1) * 2_u32.pow(round.min(6)))).await;
+            let pause = jittered(Duration::from_millis(1) * 2_u32.pow(round.min(6)));
+            // At the deadline the next look is late.
+            let _ = timeout_at(errand.deadline(), sleep(pause)).await;
         }
         Err(StoreError::new(StoreErrorKind::Unavailable, D::STORE))
     }
 
     async fn see(&self, errand: &mut Errand, tag: &PrincipalTag, scope: Scope) -> Result<Seen, StoreError> {
-        let (place, statements) = (stored::id(&admissions::key_of(tag)), self.statements());
+        let (place, statements) = (admissions::key_of(tag), self.statements());
+        let values = [stored::id(&place), stored::tag(tag)];
+        let [place, _] = &values;
         let step = match scope {
-            Scope::All => {
-                Step { sql: Arc::clone(&statements.listing), values: vec![place, stored::tag(tag)] }
-            }
-            Scope::Admissions => Step { sql: Arc::clone(&statements.admissions), values: vec![place] },
+            Scope::All => Step { sql: &statements.listing, values: &values },
+            Scope::Admissions => Step { sql: &statements.admissions, values: slice::from_ref(place) },
         };
         errand.only_looks();
         let Listing { now, list, keys } = self.link.ask(&List(step), errand).await?;
@@ -203,9 +206,9 @@ fn index_version(version: Option<Version>) -> IndexVersion {
     IndexVersion::new(version.map_or(0, Version::get))
 }
 
-struct List(Step);
+struct List<'a>(Step<'a>);
 
-impl<D: Dialect> Question<D> for List {
+impl<D: Dialect> Question<D> for List<'_> {
     type Answer = Listing;
 
     fn put<'c>(&'c self, connection: &'c mut D::Connection) -> Asking<'c, Self::Answer> {

@@ -7,6 +7,7 @@
 
 mod admissions;
 mod connect;
+mod detach;
 mod dialect;
 mod errand;
 mod error;
@@ -17,8 +18,10 @@ mod index;
 mod link;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod source;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;

@@ -1,30 +1,28 @@
-//! The way to the database: a pool of connections, and how a statement gets through it.
+//! The way to the database: how a statement gets to a connection, and its answer back.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cloakroom_core::{StoreError, StoreErrorKind};
-use sqlx::pool::{PoolConnection, PoolOptions};
-use sqlx::{Connection as _, Pool};
+use futures_util::FutureExt as _;
+use sqlx::Pool;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;
 
-use crate::dialect::{Asking, Dialect, Options};
+use crate::detach::{Detaching, End, GRACE, UnderWay};
+use crate::dialect::{Asking, Dialect, Options, out_of_step};
 use crate::errand::Errand;
 use crate::error::{Effect, Failure, outside_of_a_runtime};
+use crate::pool::{Connections, Loss};
+use crate::source::Source;
 
-/// How long a connection may take to say that it is sound when it goes back to the pool.
-const RETURN: Duration = Duration::from_secs(5);
-
-/// How long a connection may have been idle to be taken without a question.
-const IDLE: Duration = Duration::from_secs(30);
-
-/// How much later than its deadline a verb is given up by whoever waits for it.
-const GRACE: Duration = Duration::from_millis(20);
+/// How long to wait for the one connection of a database in memory: longer than any deadline.
+const IN_MEMORY: Duration = Duration::from_secs(3600);
 
 /// A statement, or a few that belong together, to be executed on one connection.
 ///
@@ -37,127 +35,76 @@ pub(crate) trait Question<D: Dialect>: Send + Sync {
 
 /// The way to a database.
 pub(crate) struct Link<D: Dialect> {
-    pool: Pool<D>,
+    source: Source<D>,
     /// The runtime of many threads that the link was made in: there no handler that computes holds up a
     /// connection, as in a worker of actix-web.
     home: Option<Handle>,
     /// That runtime is gone.
     homeless: AtomicBool,
-    trouble: Arc<Trouble>,
     /// There was a connection.
     was_there: AtomicBool,
     writers: Option<Semaphore>,
-    loss: Loss,
-}
-
-/// What it means to close a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Loss {
-    /// The pool makes another one.
-    Replaced,
-    /// All records are gone: they are in the memory of this connection.
-    Fatal,
-}
-
-/// When a connection last broke, or stayed silent: others that were idle at that time are asked before they are used.
-struct Trouble {
-    origin: Instant,
-    /// In milliseconds after the origin.
-    last: AtomicU64,
-}
-
-impl Trouble {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { origin: Instant::now(), last: AtomicU64::new(0) })
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    fn note(&self) {
-        self.last.store(self.now(), Ordering::Relaxed);
-    }
-
-    fn casts_doubt_on(&self, idle: Duration) -> bool {
-        let last = self.last.load(Ordering::Relaxed);
-        let ago = Duration::from_millis(self.now().saturating_sub(last));
-        idle > IDLE || (last > 0 && idle >= ago)
-    }
+    under_way: UnderWay,
 }
 
 impl<D: Dialect> Link<D> {
-    /// A link over a pool of its own, which dials when it is first asked.
+    /// A link over connections of its own, which dials when it is first asked.
     ///
     /// It must be made inside a runtime.
     pub(crate) fn open(options: Options<D>, max_connections: u32, connect_timeout: Duration) -> Self {
-        let trouble = Trouble::new();
-        let suspicion = Arc::clone(&trouble);
-        let pool = PoolOptions::<D>::new()
-            .max_connections(max_connections)
-            .acquire_timeout(connect_timeout)
-            .test_before_acquire(false)
-            .before_acquire(move |connection, meta| {
-                let ask = suspicion.casts_doubt_on(meta.idle_for);
-                let patience = connect_timeout / 2;
-                Box::pin(async move {
-                    Ok(!ask || matches!(timeout(patience, connection.ping()).await, Ok(Ok(()))))
-                })
-            })
-            .connect_lazy_with(options);
-        Self::new(pool, trouble, Loss::Replaced)
+        Self::new(Source::Own(Connections::new(options, max_connections, connect_timeout, Loss::Replaced)))
     }
 
     /// A link over the one connection that keeps everything.
     pub(crate) fn in_memory(options: Options<D>) -> Self {
-        let pool = PoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            .connect_lazy_with(options);
-        Self::new(pool, Trouble::new(), Loss::Fatal)
+        Self::new(Source::Own(Connections::new(options, 1, IN_MEMORY, Loss::Fatal)))
     }
 
     /// A link over the pool of the application.
     pub(crate) fn over(pool: Pool<D>) -> Self {
-        Self::new(pool, Trouble::new(), Loss::Replaced)
+        Self::new(Source::Shared(pool))
     }
 
-    fn new(pool: Pool<D>, trouble: Arc<Trouble>, loss: Loss) -> Self {
+    fn new(source: Source<D>) -> Self {
         let home = Handle::try_current().ok();
         let home = home.filter(|home| home.runtime_flavor() == RuntimeFlavor::MultiThread);
         let writers = D::ONE_WRITER.then(|| Semaphore::new(1));
-        Self {
-            pool,
-            home,
-            homeless: AtomicBool::new(false),
-            trouble,
-            was_there: AtomicBool::new(false),
-            writers,
-            loss,
-        }
+        let (homeless, was_there) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { source, home, homeless, was_there, writers, under_way: UnderWay::default() }
     }
 
-    /// Does the work of a verb in a task of its own, which goes on to its end when the caller gives up.
+    /// Does the work of a verb, which goes on to its end in a task of its own when the caller gives up. A caller who does
+    /// neither that nor anything else loses it, with its connection, some time after the deadline.
     ///
     /// So no answer is left on a connection half read: what the client libraries promise about that differs,
     /// and one of them forgets how much of a reply it has already taken.
-    pub(crate) async fn detached<T: Send + 'static>(
+    pub(crate) async fn detached<T, F>(
         &self,
         effect: Effect,
         deadline: Instant,
-        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        work: Pin<Box<F>>,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
         let Ok(here) = Handle::try_current() else { return Err(outside_of_a_runtime(D::STORE)) };
-        let work = work.in_current_span();
-        let task = match &self.home {
-            Some(home) if !self.homeless.load(Ordering::Relaxed) => home.spawn(work),
-            _ => here.spawn(work),
+        let panicked = || StoreError::new(StoreErrorKind::Other, D::STORE);
+        let home = match self.home() {
+            Some(home) if home.id() != here.id() => home,
+            // Each wait of the work ends by the deadline. Where writers queue up, one of them must not wait for its caller.
+            _ if D::ONE_WRITER => &here,
+            _ => {
+                return match Detaching::new(work, deadline, &self.under_way, here).await {
+                    End::Answered(answer) => answer,
+                    End::Panicked => Err(panicked()),
+                    End::TakenAway => Err(StoreError::new(StoreErrorKind::Timeout, D::STORE)),
+                };
+            }
         };
-        match timeout_at(deadline + GRACE, task).await {
+        match timeout_at(deadline + GRACE, home.spawn(work.in_current_span())).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) if error.is_panic() => Err(StoreError::new(StoreErrorKind::Other, D::STORE)),
+            Ok(Err(error)) if error.is_panic() => Err(panicked()),
             Ok(Err(_)) => {
                 // The runtime of the link is gone, and the task with it.
                 self.leave_home();
@@ -171,6 +118,10 @@ impl<D: Dialect> Link<D> {
         }
     }
 
+    fn home(&self) -> Option<&Handle> {
+        self.home.as_ref().filter(|_| !self.homeless.load(Ordering::Relaxed))
+    }
+
     /// The runtime that the link was made in is gone; from now on the connections live where the verbs are asked.
     pub(crate) fn leave_home(&self) {
         self.homeless.store(true, Ordering::Relaxed);
@@ -178,9 +129,9 @@ impl<D: Dialect> Link<D> {
 
     /// Spawns where the connections live. It must be called inside a runtime.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        match &self.home {
-            Some(home) if !self.homeless.load(Ordering::Relaxed) => home.spawn(work),
-            _ => tokio::spawn(work),
+        match self.home() {
+            Some(home) => home.spawn(work),
+            None => tokio::spawn(work),
         };
     }
 
@@ -209,46 +160,43 @@ impl<D: Dialect> Link<D> {
             Some(writers) => timeout_at(deadline, writers.acquire()).await.map_err(late)?.ok(),
             None => None,
         };
-        let mut connection = match timeout_at(deadline, self.connection()).await.map_err(late)? {
-            Ok(connection) => connection,
-            Err(sqlx::Error::Database(error)) => return Err(self.unreached(&*error)),
-            Err(error) => return Err(Failure::unreached(&error)),
+        let mut lease = match self.source.ready() {
+            Some(lease) => lease,
+            // What it takes to dial is much, and not on the way of a request as a rule.
+            None => match timeout_at(deadline, Box::pin(self.under_way.meanwhile(self.source.wait())))
+                .await
+                .map_err(late)?
+            {
+                Ok(lease) => lease,
+                Err(sqlx::Error::Database(error)) => return Err(self.unreached(&*error)),
+                Err(error) => return Err(Failure::unreached(&error)),
+            },
         };
         self.was_there.store(true, Ordering::Relaxed);
-        let failure = match timeout_at(deadline, question.put(&mut connection)).await {
-            Ok(Ok(answer)) => {
-                self.give_back(connection);
+        let Some(connection) = lease.connection() else {
+            return Err(Failure::unreached(&sqlx::Error::PoolClosed));
+        };
+        // The client libraries panic at some of what no server says.
+        let asking = AssertUnwindSafe(question.put(connection)).catch_unwind();
+        let failure = match timeout_at(deadline, asking).await {
+            Ok(Ok(Ok(answer))) => {
+                lease.give_back();
                 return Ok(answer);
             }
-            Ok(Err(sqlx::Error::Database(error))) => said::<D>(&*error),
-            Ok(Err(error)) => Failure::broken(&error),
+            Ok(Ok(Err(sqlx::Error::Database(error)))) => said::<D>(&*error),
+            Ok(Ok(Err(error))) => Failure::broken(&error),
+            Ok(Err(_)) => Failure::broken(&out_of_step()),
             Err(_) => Failure::Late,
         };
         if matches!(failure, Failure::Lost(_) | Failure::Late) {
-            self.trouble.note();
+            self.source.note_trouble();
         }
-        if failure.spoils_the_connection() && self.loss == Loss::Replaced {
-            // Closed at once, without a word: nobody reads what may still come over it.
-            drop(connection.detach());
+        if failure.spoils_the_connection() && self.source.loss() == Loss::Replaced {
+            lease.close();
         } else {
-            self.give_back(connection);
+            lease.settle();
         }
         Err(failure)
-    }
-
-    /// A connection of the pool.
-    ///
-    /// A new one is dialled in a task of its own: verbs with a deadline shorter than that takes would else
-    /// begin it again and again, and never have one.
-    async fn connection(&self) -> Result<PoolConnection<D>, sqlx::Error> {
-        let most = self.pool.options().get_max_connections();
-        if self.pool.num_idle() > 0 || self.pool.size() >= most {
-            return self.pool.acquire().await;
-        }
-        match tokio::spawn(self.pool.acquire()).await {
-            Ok(connection) => connection,
-            Err(_) => Err(sqlx::Error::PoolClosed),
-        }
     }
 
     /// What the server said to the greeting left nothing behind.
@@ -257,22 +205,11 @@ impl<D: Dialect> Link<D> {
             if self.was_there.load(Ordering::Relaxed) { D::meaning_later(error) } else { D::meaning(error) };
         Failure::said(meaning, &D::code(error), advice).before_anything_was_sent()
     }
-
-    /// Off the way of the request. The pool asks the connection whether it is sound, and would wait for that
-    /// for ever if what is between us and the server has forgotten the connection.
-    fn give_back(&self, mut connection: PoolConnection<D>) {
-        if self.loss == Loss::Fatal {
-            return drop(connection);
-        }
-        tokio::spawn(async move {
-            let _ = timeout(RETURN, connection.return_to_pool()).await;
-        });
-    }
 }
 
 impl<D: Dialect> fmt::Debug for Link<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} connections idle", self.pool.num_idle(), self.pool.size())
+        self.source.fmt(f)
     }
 }
 

@@ -2,17 +2,16 @@
 
 mod meaning;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom_core::Error;
 use sqlx::error::DatabaseError;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlSslMode};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlQueryResult, MySqlSslMode};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySql, Row as _};
 
 use crate::dialect::{
-    Asking, Dialect, Findings, Listing, Look, Speak, Statements, Step, Stored, Sweeping, Words, execute,
-    listing, look, one, silent, stored,
+    Asking, Dialect, Echo, Findings, Listing, Look, Speak, Statements, Step, Stored, Sweeping, Value, Words,
+    answer, bound, execute, listing, look_behind_echo, out_of_step, silent, stored_behind_echo,
 };
 use crate::error::Meaning;
 use crate::table::TableName;
@@ -27,6 +26,11 @@ const NOW: &str = "(TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', U
 /// write: replicas would repeat them at another time.
 const NOW_OR_LATER: &str = "((TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', UTC_TIMESTAMP(6)) \
     + TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6))) DIV 1000)";
+
+/// A version, and a time to live, in a statement that changes a row: what `LAST_INSERT_ID` is given comes back with the count of
+/// the rows, and is never 0.
+const VERSION: &str = "IF(LAST_INSERT_ID(?) = 0, 0, ?)";
+const TTL: &str = VERSION;
 
 /// An insert that finds its key taken.
 const DUPLICATE: u16 = 1062;
@@ -58,18 +62,21 @@ impl Speak for MySql {
             now_or_later: NOW_OR_LATER,
             greatest: "GREATEST",
             is_late: "NULL",
+            echo: "CAST(? AS SIGNED), ",
+            no_echo: "NULL, ",
+            version: VERSION,
         };
-        let table = &words.table;
+        let Words { table, echo, .. } = &words;
         let find = format!(
-            "SELECT id FROM {table} WHERE expires_at <= {NOW} ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED"
+            "SELECT {echo}id FROM {table} WHERE expires_at <= {NOW} ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED"
         );
         Statements {
-            load: words.load().into(),
+            load: words.load_with_echo("").into(),
             create: words.insert().into(),
             take_over: Some(words.take_over().into()),
             replace: words.replace().into(),
-            look: words.look().into(),
-            touch: words.touch().into(),
+            look: words.look_with_echo().into(),
+            touch: words.touch(TTL).into(),
             delete: words.delete().into(),
             admissions: words.admissions().into(),
             listing: words.listing().into(),
@@ -145,27 +152,38 @@ impl Speak for MySql {
         number(error).to_string()
     }
 
-    fn change<'c>(connection: &'c mut MySqlConnection, step: &'c Step) -> Asking<'c, u64> {
+    fn change<'c>(connection: &'c mut MySqlConnection, step: &'c Step<'c>) -> Asking<'c, u64> {
         Box::pin(async move {
-            match execute::<Self>(connection, step).await {
-                // Rows that were found, whether or not a value changed: the library asks the server to count so.
-                Ok(done) => Ok(done.rows_affected()),
+            let echo = Echo::fresh();
+            match execute::<Self>(connection, step, Some(echo)).await {
+                Ok(done) => changed(&done, echo),
                 Err(sqlx::Error::Database(error)) if number(&*error) == DUPLICATE => Ok(0),
                 Err(error) => Err(error),
             }
         })
     }
 
-    fn load<'c>(connection: &'c mut MySqlConnection, step: &'c Step) -> Asking<'c, Option<Stored>> {
-        Box::pin(async move { one::<Self>(connection, step).await?.as_ref().map(stored).transpose() })
+    /// To that, no server of the kind brings anything back but the count.
+    fn delete<'c>(connection: &'c mut MySqlConnection, step: &'c Step<'c>) -> Asking<'c, u64> {
+        Box::pin(async move {
+            let done = execute::<Self>(connection, step, None).await?;
+            match (done.rows_affected(), done.last_insert_id()) {
+                (rows @ 0..=1, 0) => Ok(rows),
+                _ => Err(out_of_step()),
+            }
+        })
     }
 
-    fn look<'c>(connection: &'c mut MySqlConnection, step: &'c Step) -> Asking<'c, Option<Look>> {
-        Box::pin(async move { one::<Self>(connection, step).await?.as_ref().map(look).transpose() })
+    fn load<'c>(connection: &'c mut MySqlConnection, step: &'c Step<'c>) -> Asking<'c, Option<Stored>> {
+        Box::pin(async move { stored_behind_echo(&answer::<Self>(connection, step).await?) })
     }
 
-    fn listing<'c>(connection: &'c mut MySqlConnection, step: &'c Step) -> Asking<'c, Listing> {
-        Box::pin(listing::<Self>(connection, step, |_| Ok(())))
+    fn look<'c>(connection: &'c mut MySqlConnection, step: &'c Step<'c>) -> Asking<'c, Option<Look>> {
+        Box::pin(async move { look_behind_echo(&answer::<Self>(connection, step).await?) })
+    }
+
+    fn listing<'c>(connection: &'c mut MySqlConnection, step: &'c Step<'c>) -> Asking<'c, Listing> {
+        Box::pin(listing::<Self>(connection, step, Some(Echo::fresh()), |_| Ok(())))
     }
 
     fn sweep<'c>(connection: &'c mut MySqlConnection, step: &'c Sweeping) -> Asking<'c, u64> {
@@ -175,8 +193,9 @@ impl Speak for MySql {
             connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
             let mut transaction = connection.begin().await?;
             // All that is in the texts is of ours, a checked name, or bytes as digits.
-            let find = sqlx::query(AssertSqlSafe(Arc::clone(find))).bind(step.batch);
-            let found = transaction.fetch_all(find).await?;
+            let values = [Value::Number(step.batch.into())];
+            let (find, echo) = (Step { sql: find, values: &values }, Echo::fresh());
+            let found = transaction.fetch_all(bound::<Self>(&find, Some(echo))?).await?;
             if found.is_empty() {
                 transaction.commit().await?;
                 return Ok(0);
@@ -185,7 +204,8 @@ impl Speak for MySql {
             // those that somebody else holds.
             let mut text = String::new();
             for row in &found {
-                let id: Vec<u8> = row.try_get(0)?;
+                echo.is_in(Some(row))?;
+                let id: Vec<u8> = row.try_get(1)?;
                 let digits: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
                 text.push_str(&format!("{}x'{digits}';", step.remove));
             }
@@ -233,6 +253,16 @@ impl Speak for MySql {
             connection.execute(sqlx::raw_sql(AssertSqlSafe(Self::schema(table)))).await?;
             Ok(())
         })
+    }
+}
+
+/// How many rows were found, whether or not a value changed: the library asks the server to count so.
+///
+/// Of a statement that found none, the server may not have come to the echo.
+fn changed(done: &MySqlQueryResult, echo: Echo) -> Result<u64, sqlx::Error> {
+    match (done.rows_affected(), done.last_insert_id()) {
+        (0, 0) => Ok(0),
+        (rows, number) => echo.is(number).map(|()| rows),
     }
 }
 

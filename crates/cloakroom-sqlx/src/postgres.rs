@@ -12,8 +12,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres, Row as _};
 
 use crate::dialect::{
-    Asking, Dialect, Findings, Listing, Look, Speak, Statements, Step, Stored, Sweeping, Value, Words,
-    execute, listing, look, one, silent,
+    Asking, Dialect, Echo, Findings, Listing, Look, Speak, Statements, Step, Stored, Sweeping, Value, Words,
+    answer, listing, look_behind_echo, silent, stored_behind_echo,
 };
 use crate::error::Meaning;
 use crate::table::TableName;
@@ -52,6 +52,9 @@ impl Speak for Postgres {
             now_or_later: NOW,
             greatest: "greatest",
             is_late: "pg_is_in_recovery()",
+            echo: "$1::bigint, ",
+            no_echo: "NULL, ",
+            version: "?",
         };
         let table = &words.table;
         // The array is made once, before anything is removed.
@@ -60,16 +63,16 @@ impl Speak for Postgres {
              ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED))"
         );
         Statements {
-            load: numbered(&standby::load(&words)),
-            create: numbered(&words.insert_or_take_over()),
+            load: numbered(&words.load_with_echo(standby::ASKED)),
+            create: counted(&words.insert_or_take_over()),
             take_over: None,
-            replace: numbered(&words.replace()),
-            look: numbered(&words.look()),
-            touch: numbered(&words.touch()),
-            delete: numbered(&words.delete()),
+            replace: counted(&words.replace()),
+            look: numbered(&words.look_with_echo()),
+            touch: counted(&words.touch("?")),
+            delete: counted(&words.delete()),
             admissions: numbered(&words.admissions()),
             listing: numbered(&words.listing()),
-            sweep: Sweeping { find: None, remove: numbered(&remove), batch: 0 },
+            sweep: Sweeping { find: None, remove: counted(&remove), batch: 0 },
         }
     }
 
@@ -143,32 +146,31 @@ impl Speak for Postgres {
         meaning::of(&Self::code(error))
     }
 
-    fn change<'c>(connection: &'c mut PgConnection, step: &'c Step) -> Asking<'c, u64> {
-        Box::pin(async move { Ok(execute::<Self>(connection, step).await?.rows_affected()) })
+    fn change<'c>(connection: &'c mut PgConnection, step: &'c Step<'c>) -> Asking<'c, u64> {
+        Box::pin(count(connection, step))
     }
 
-    fn load<'c>(connection: &'c mut PgConnection, step: &'c Step) -> Asking<'c, Option<Stored>> {
+    fn load<'c>(connection: &'c mut PgConnection, step: &'c Step<'c>) -> Asking<'c, Option<Stored>> {
         Box::pin(async move {
-            match one::<Self>(connection, step).await? {
-                Some(row) => standby::stored(&row),
-                None => Ok(None),
-            }
+            let row = answer::<Self>(connection, step).await?;
+            standby::refuse(&row)?;
+            stored_behind_echo(&row)
         })
     }
 
-    fn look<'c>(connection: &'c mut PgConnection, step: &'c Step) -> Asking<'c, Option<Look>> {
-        Box::pin(async move { one::<Self>(connection, step).await?.as_ref().map(look).transpose() })
+    fn look<'c>(connection: &'c mut PgConnection, step: &'c Step<'c>) -> Asking<'c, Option<Look>> {
+        Box::pin(async move { look_behind_echo(&answer::<Self>(connection, step).await?) })
     }
 
-    fn listing<'c>(connection: &'c mut PgConnection, step: &'c Step) -> Asking<'c, Listing> {
-        Box::pin(listing::<Self>(connection, step, standby::refuse))
+    fn listing<'c>(connection: &'c mut PgConnection, step: &'c Step<'c>) -> Asking<'c, Listing> {
+        Box::pin(listing::<Self>(connection, step, Some(Echo::fresh()), standby::refuse))
     }
 
     fn sweep<'c>(connection: &'c mut PgConnection, step: &'c Sweeping) -> Asking<'c, u64> {
         Box::pin(async move {
-            let values = vec![Value::Number(step.batch.into())];
-            let step = Step { sql: Arc::clone(&step.remove), values };
-            Ok(execute::<Self>(connection, &step).await?.rows_affected())
+            let values = [Value::Number(step.batch.into())];
+            let step = Step { sql: &step.remove, values: &values };
+            count(connection, &step).await
         })
     }
 
@@ -207,6 +209,12 @@ impl Speak for Postgres {
     }
 }
 
+/// Executes a statement that changes rows, and tells how many.
+async fn count(connection: &mut PgConnection, step: &Step<'_>) -> Result<u64, sqlx::Error> {
+    let rows: i64 = answer::<Postgres>(connection, step).await?.try_get(1)?;
+    Ok(rows.unsigned_abs())
+}
+
 /// The mode in which an authority that the URL names is asked.
 fn asking(mode: Option<PgSslMode>) -> Result<PgSslMode, Error> {
     match mode {
@@ -219,11 +227,16 @@ fn asking(mode: Option<PgSslMode>) -> Result<PgSslMode, Error> {
     }
 }
 
-/// The text with `$1`, `$2` and so on for its question marks.
+/// The text of a change whose answer is one row: the echo, and how many rows were changed.
+fn counted(text: &str) -> Arc<str> {
+    numbered(&format!("WITH changed AS ({text} RETURNING 1) SELECT $1::bigint, count(*) FROM changed"))
+}
+
+/// The text with `$2`, `$3` and so on for its question marks: the first value is the echo.
 fn numbered(text: &str) -> Arc<str> {
     let mut parts = text.split('?');
     let mut numbered = parts.next().unwrap_or_default().to_owned();
-    for (number, part) in (1..).zip(parts) {
+    for (number, part) in (2..).zip(parts) {
         numbered.push_str(&format!("${number}{part}"));
     }
     numbered.into()

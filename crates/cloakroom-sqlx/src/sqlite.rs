@@ -1,6 +1,5 @@
 //! SQLite: a file, or the memory of this process.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom_core::{Error, StoreErrorKind};
@@ -50,6 +49,10 @@ impl Speak for Sqlite {
             now_or_later: NOW,
             greatest: "max",
             is_late: "NULL",
+            // Nothing is in between.
+            echo: "",
+            no_echo: "",
+            version: "?",
         };
         let Words { table, now, .. } = &words;
         let remove = format!(
@@ -62,7 +65,7 @@ impl Speak for Sqlite {
             take_over: None,
             replace: words.replace().into(),
             look: words.look().into(),
-            touch: words.touch().into(),
+            touch: words.touch("?").into(),
             delete: words.delete().into(),
             admissions: words.admissions().into(),
             listing: words.listing().into(),
@@ -114,27 +117,29 @@ impl Speak for Sqlite {
         }
     }
 
-    fn change<'c>(connection: &'c mut SqliteConnection, step: &'c Step) -> Asking<'c, u64> {
-        Box::pin(async move { Ok(execute::<Self>(connection, step).await?.rows_affected()) })
+    fn change<'c>(connection: &'c mut SqliteConnection, step: &'c Step<'c>) -> Asking<'c, u64> {
+        Box::pin(async move { Ok(execute::<Self>(connection, step, None).await?.rows_affected()) })
     }
 
-    fn load<'c>(connection: &'c mut SqliteConnection, step: &'c Step) -> Asking<'c, Option<Stored>> {
-        Box::pin(async move { one::<Self>(connection, step).await?.as_ref().map(stored).transpose() })
+    fn load<'c>(connection: &'c mut SqliteConnection, step: &'c Step<'c>) -> Asking<'c, Option<Stored>> {
+        Box::pin(
+            async move { one::<Self>(connection, step, None).await?.map(|row| stored(&row, 0)).transpose() },
+        )
     }
 
-    fn look<'c>(connection: &'c mut SqliteConnection, step: &'c Step) -> Asking<'c, Option<Look>> {
-        Box::pin(async move { one::<Self>(connection, step).await?.as_ref().map(look).transpose() })
+    fn look<'c>(connection: &'c mut SqliteConnection, step: &'c Step<'c>) -> Asking<'c, Option<Look>> {
+        Box::pin(async move { one::<Self>(connection, step, None).await?.as_ref().map(look).transpose() })
     }
 
-    fn listing<'c>(connection: &'c mut SqliteConnection, step: &'c Step) -> Asking<'c, Listing> {
-        Box::pin(listing::<Self>(connection, step, |_| Ok(())))
+    fn listing<'c>(connection: &'c mut SqliteConnection, step: &'c Step<'c>) -> Asking<'c, Listing> {
+        Box::pin(listing::<Self>(connection, step, None, |_| Ok(())))
     }
 
     fn sweep<'c>(connection: &'c mut SqliteConnection, step: &'c Sweeping) -> Asking<'c, u64> {
         Box::pin(async move {
-            let values = vec![Value::Number(step.batch.into())];
-            let step = Step { sql: Arc::clone(&step.remove), values };
-            Ok(execute::<Self>(connection, &step).await?.rows_affected())
+            let values = [Value::Number(step.batch.into())];
+            let step = Step { sql: &step.remove, values: &values };
+            Ok(execute::<Self>(connection, &step, None).await?.rows_affected())
         })
     }
 

@@ -1,6 +1,7 @@
 //! Sessions in one table of a database.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -254,7 +255,7 @@ impl<D: Dialect> SqlStore<D> {
     pub async fn sweep(&self, batch: u32) -> Result<u64, Error> {
         let inner = &self.inner;
         let errand = inner.write();
-        let (deadline, work) = (errand.deadline(), Arc::clone(inner).sweep(errand, batch));
+        let (deadline, work) = (errand.deadline(), Box::pin(Arc::clone(inner).sweep(errand, batch)));
         Ok(inner.link.detached(Effect::Write, deadline, work).await?)
     }
 
@@ -289,7 +290,7 @@ impl<D: Dialect> SqlStore<D> {
         &self,
         effect: Effect,
         deadline: Instant,
-        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+        work: Pin<Box<impl Future<Output = Result<T, StoreError>> + Send + 'static>>,
     ) -> Result<T, StoreError> {
         sweep::go_on(self);
         self.inner.link.detached(effect, deadline, work).await
@@ -306,14 +307,15 @@ impl<D: Dialect> Store for SqlStore<D> {
     async fn load(&self, key: &StoreKey, _freshness: Freshness) -> Result<Option<Record>, StoreError> {
         let inner = &self.inner;
         let errand = inner.read();
-        let (deadline, work) = (errand.deadline(), Arc::clone(inner).load(errand, *key));
+        let (deadline, work) = (errand.deadline(), Box::pin(Arc::clone(inner).load(errand, *key)));
         self.verb(Effect::Read, deadline, work).await
     }
 
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
         let inner = &self.inner;
         let errand = inner.write();
-        let (deadline, work) = (errand.deadline(), Arc::clone(inner).create(errand, *key, record.clone()));
+        let deadline = errand.deadline();
+        let work = Box::pin(Arc::clone(inner).create(errand, *key, record.clone()));
         self.verb(Effect::Write, deadline, work).await
     }
 
@@ -326,21 +328,22 @@ impl<D: Dialect> Store for SqlStore<D> {
         let inner = &self.inner;
         let errand = inner.write();
         let deadline = errand.deadline();
-        let work = Arc::clone(inner).replace(errand, *key, expected, record.clone());
+        let work = Box::pin(Arc::clone(inner).replace(errand, *key, expected, record.clone()));
         self.verb(Effect::Write, deadline, work).await
     }
 
     async fn touch(&self, key: &StoreKey, expected: Version, ttl: Duration) -> Result<Touched, StoreError> {
         let inner = &self.inner;
         let errand = inner.write();
-        let (deadline, work) = (errand.deadline(), Arc::clone(inner).touch(errand, *key, expected, ttl));
+        let deadline = errand.deadline();
+        let work = Box::pin(Arc::clone(inner).touch(errand, *key, expected, ttl));
         self.verb(Effect::Write, deadline, work).await
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<Deleted, StoreError> {
         let inner = &self.inner;
         let errand = inner.write();
-        let (deadline, work) = (errand.deadline(), Arc::clone(inner).delete(errand, *key));
+        let (deadline, work) = (errand.deadline(), Box::pin(Arc::clone(inner).delete(errand, *key)));
         self.verb(Effect::Write, deadline, work).await
     }
 

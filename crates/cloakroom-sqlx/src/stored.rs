@@ -26,26 +26,26 @@ pub(crate) fn record(stored: Stored) -> Option<Record> {
     Some(Record::new(stored.payload, version, ttl).with_principal(principal))
 }
 
-pub(crate) fn id(key: &StoreKey) -> Value {
-    Value::Bytes(key.as_bytes().to_vec())
+pub(crate) const fn id(key: &StoreKey) -> Value<'_> {
+    Value::Bytes(key.as_bytes())
 }
 
 /// All 64 bits, of which the first is the sign there.
-pub(crate) const fn version(version: Version) -> Value {
+pub(crate) const fn version(version: Version) -> Value<'static> {
     Value::Number(version.get().cast_signed())
 }
 
-pub(crate) fn principal(record: &Record) -> Value {
-    Value::Maybe(record.principal.map(|tag| tag.as_bytes().to_vec()))
+pub(crate) fn principal(record: &Record) -> Value<'_> {
+    Value::Maybe(record.principal.as_ref().map(|tag| tag.as_bytes().as_slice()))
 }
 
 /// A principal that rows are looked for by.
-pub(crate) fn tag(tag: &PrincipalTag) -> Value {
-    Value::Bytes(tag.as_bytes().to_vec())
+pub(crate) const fn tag(tag: &PrincipalTag) -> Value<'_> {
+    Value::Bytes(tag.as_bytes())
 }
 
-pub(crate) fn payload(record: &Record) -> Value {
-    Value::Bytes(record.payload.clone())
+pub(crate) const fn payload(record: &Record) -> Value<'_> {
+    Value::Bytes(record.payload.as_slice())
 }
 
 /// A time to live in whole milliseconds: rounded up, at least one, at most ten years.
@@ -55,7 +55,7 @@ pub(crate) fn whole_millis(ttl: Duration) -> i64 {
 }
 
 /// The same as a value.
-pub(crate) fn millis(ttl: Duration) -> Value {
+pub(crate) fn millis(ttl: Duration) -> Value<'static> {
     Value::Number(whole_millis(ttl))
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Inner<D: Dialect> {
 enum Found {
     Ours,
     Another,
+    /// The one that it wanted.
+    Wanted,
     Nothing,
 }
 
@@ -65,7 +67,7 @@ impl<D: Dialect> Inner<D> {
         mut errand: Errand,
         key: StoreKey,
     ) -> Result<Option<Record>, StoreError> {
-        let step = Step { sql: Arc::clone(&self.statements.load), values: vec![stored::id(&key)] };
+        let step = Step { sql: &self.statements.load, values: &[stored::id(&key)] };
         match self.link.ask(&Load(step), &mut errand).await? {
             None => Ok(None),
             Some(row) => match stored::record(row) {
@@ -91,16 +93,14 @@ impl<D: Dialect> Inner<D> {
         record: &Record,
     ) -> Result<Created, StoreError> {
         self.check(record)?;
-        let values = |record: &Record| {
-            vec![
-                stored::id(key),
-                stored::version(record.version),
-                stored::millis(record.ttl),
-                stored::principal(record),
-                stored::payload(record),
-            ]
-        };
-        let insert = Change(Step { sql: Arc::clone(&self.statements.create), values: values(record) });
+        let values = [
+            stored::version(record.version),
+            stored::millis(record.ttl),
+            stored::principal(record),
+            stored::payload(record),
+            stored::id(key),
+        ];
+        let insert = Change(Step { sql: &self.statements.create, values: &values });
         for _ in 0..ROUNDS {
             errand.changes();
             if self.link.ask(&insert, errand).await? > 0 {
@@ -115,12 +115,10 @@ impl<D: Dialect> Inner<D> {
                     };
                 }
                 // Expired, or gone since.
-                Found::Nothing => {}
+                Found::Wanted | Found::Nothing => {}
             }
             let Some(text) = &self.statements.take_over else { continue };
-            let mut values = values(record);
-            values.rotate_left(1);
-            let take_over = Change(Step { sql: Arc::clone(text), values });
+            let take_over = Change(Step { sql: text, values: &values });
             errand.changes();
             if self.link.ask(&take_over, errand).await? > 0 {
                 return Ok(Created::Created);
@@ -150,7 +148,7 @@ impl<D: Dialect> Inner<D> {
         record: &Record,
     ) -> Result<Replaced, StoreError> {
         self.check(record)?;
-        let values = vec![
+        let values = [
             stored::version(record.version),
             stored::millis(record.ttl),
             stored::principal(record),
@@ -158,18 +156,25 @@ impl<D: Dialect> Inner<D> {
             stored::id(key),
             stored::version(expected),
         ];
-        let change = Change(Step { sql: Arc::clone(&self.statements.replace), values });
-        // What is in place already is left as it is.
-        if record.version != expected && self.link.ask(&change, errand).await? > 0 {
-            return Ok(Replaced::Replaced);
-        }
-        match self.instead(errand, key, expected, Some(record.version)).await? {
-            Found::Ours => Ok(Replaced::Replaced),
-            Found::Nothing => Ok(Replaced::Missing),
-            Found::Another => match errand.doubt() {
-                Doubt::None => Ok(Replaced::Conflict),
-                Doubt::EarlierTry => Err(error::ambiguous(D::STORE)),
-            },
+        let change = Change(Step { sql: &self.statements.replace, values: &values });
+        loop {
+            errand.changes();
+            // What is in place already is left as it is.
+            if record.version != expected && self.link.ask(&change, errand).await? > 0 {
+                return Ok(Replaced::Replaced);
+            }
+            return match self.instead(errand, key, expected, Some(record.version)).await? {
+                Found::Ours => Ok(Replaced::Replaced),
+                Found::Nothing => Ok(Replaced::Missing),
+                Found::Wanted => {
+                    again(errand).await?;
+                    continue;
+                }
+                Found::Another => match errand.doubt() {
+                    Doubt::None => Ok(Replaced::Conflict),
+                    Doubt::EarlierTry => Err(error::ambiguous(D::STORE)),
+                },
+            };
         }
     }
 
@@ -180,14 +185,21 @@ impl<D: Dialect> Inner<D> {
         expected: Version,
         ttl: Duration,
     ) -> Result<Touched, StoreError> {
-        let values = vec![stored::millis(ttl), stored::id(&key), stored::version(expected)];
-        let change = Change(Step { sql: Arc::clone(&self.statements.touch), values });
-        if self.link.ask(&change, &mut errand).await? > 0 {
-            return Ok(Touched::Touched);
-        }
-        match self.instead(&mut errand, &key, expected, None).await? {
-            Found::Another => Ok(Touched::Conflict),
-            Found::Ours | Found::Nothing => Ok(Touched::Missing),
+        let values = [stored::millis(ttl), stored::id(&key), stored::version(expected)];
+        let change = Change(Step { sql: &self.statements.touch, values: &values });
+        loop {
+            errand.changes();
+            if self.link.ask(&change, &mut errand).await? > 0 {
+                return Ok(Touched::Touched);
+            }
+            return match self.instead(&mut errand, &key, expected, None).await? {
+                Found::Another => Ok(Touched::Conflict),
+                Found::Ours | Found::Nothing => Ok(Touched::Missing),
+                Found::Wanted => {
+                    again(&mut errand).await?;
+                    continue;
+                }
+            };
         }
     }
 
@@ -196,12 +208,12 @@ impl<D: Dialect> Inner<D> {
         mut errand: Errand,
         key: StoreKey,
     ) -> Result<Deleted, StoreError> {
-        let step = Step { sql: Arc::clone(&self.statements.delete), values: vec![stored::id(&key)] };
-        let step = Change(step);
+        let step = Step { sql: &self.statements.delete, values: &[stored::id(&key)] };
+        let step = Delete(step);
         loop {
             match (self.link.ask(&step, &mut errand).await?, errand.doubt()) {
                 (0, _) if D::MAY_LEAVE_A_ROW && self.is_there(&mut errand, &key).await? => {
-                    sleep(errand.after(Failure::said(Meaning::Collided, "", LEFT))?).await;
+                    again(&mut errand).await?;
                 }
                 (0, Doubt::None) => return Ok(Deleted::Missing),
                 _ => return Ok(Deleted::Deleted),
@@ -228,7 +240,8 @@ impl<D: Dialect> Inner<D> {
     /// It is a second statement, and not a part of the first: what one statement sees is of one moment, and a
     /// record that somebody deletes at that very moment would read as a conflict. Asked afterwards, the answer
     /// is true when it is given; and as the change had no effect, it can be put at that moment as well.
-    /// A record of the version `expected` that is there now was made since: to the change, it was missing.
+    /// A record of the version `expected` that is there now was made since, or the server cut the change short and did not say
+    /// so: the change is put again.
     async fn instead(
         &self,
         errand: &mut Errand,
@@ -242,7 +255,8 @@ impl<D: Dialect> Inner<D> {
         Ok(match version {
             Some(version) if own.is_some_and(|own| own.get() == version) => Found::Ours,
             Some(version) if version != expected.get() => Found::Another,
-            Some(_) | None => Found::Nothing,
+            Some(_) => Found::Wanted,
+            None => Found::Nothing,
         })
     }
 
@@ -257,7 +271,7 @@ impl<D: Dialect> Inner<D> {
     }
 
     async fn look(&self, errand: &mut Errand, key: &StoreKey) -> Result<Option<Look>, StoreError> {
-        let step = Step { sql: Arc::clone(&self.statements.look), values: vec![stored::id(key)] };
+        let step = Step { sql: &self.statements.look, values: &[stored::id(key)] };
         self.link.ask(&LookAt(step), errand).await
     }
 
@@ -271,14 +285,20 @@ impl<D: Dialect> Inner<D> {
     }
 }
 
-const LEFT: &str = "the server ended a delete, and said that there was nothing";
+/// Waits until a statement is put again that says it found nothing, while the row is there.
+async fn again(errand: &mut Errand) -> Result<(), StoreError> {
+    const LEFT: &str = "the server ended a statement, and said that there was nothing";
+    sleep(errand.after(Failure::said(Meaning::Collided, "", LEFT))?).await;
+    Ok(())
+}
 
-struct Load(Step);
-struct Change(Step);
-struct LookAt(Step);
+struct Load<'a>(Step<'a>);
+struct Change<'a>(Step<'a>);
+struct Delete<'a>(Step<'a>);
+struct LookAt<'a>(Step<'a>);
 struct Sweep(Sweeping);
 
-impl<D: Dialect> Question<D> for Load {
+impl<D: Dialect> Question<D> for Load<'_> {
     type Answer = Option<Stored>;
 
     fn put<'c>(&'c self, connection: &'c mut D::Connection) -> Asking<'c, Self::Answer> {
@@ -286,7 +306,7 @@ impl<D: Dialect> Question<D> for Load {
     }
 }
 
-impl<D: Dialect> Question<D> for Change {
+impl<D: Dialect> Question<D> for Change<'_> {
     type Answer = u64;
 
     fn put<'c>(&'c self, connection: &'c mut D::Connection) -> Asking<'c, Self::Answer> {
@@ -294,7 +314,15 @@ impl<D: Dialect> Question<D> for Change {
     }
 }
 
-impl<D: Dialect> Question<D> for LookAt {
+impl<D: Dialect> Question<D> for Delete<'_> {
+    type Answer = u64;
+
+    fn put<'c>(&'c self, connection: &'c mut D::Connection) -> Asking<'c, Self::Answer> {
+        D::delete(connection, &self.0)
+    }
+}
+
+impl<D: Dialect> Question<D> for LookAt<'_> {
     type Answer = Option<Look>;
 
     fn put<'c>(&'c self, connection: &'c mut D::Connection) -> Asking<'c, Self::Answer> {

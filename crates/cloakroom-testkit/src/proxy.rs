@@ -88,6 +88,7 @@ impl Setting {
 #[derive(Debug, Default)]
 pub struct Seen {
     asked: AtomicU64,
+    requests: AtomicU64,
     answered: AtomicU64,
     connections: AtomicU64,
     cuts: AtomicU64,
@@ -99,6 +100,12 @@ impl Seen {
     #[must_use]
     pub fn asked(&self) -> u64 {
         self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Pieces in which requests arrived: the round trips of a client that asks one short thing at a time.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::SeqCst)
     }
 
     /// Bytes of replies handed to the client.
@@ -253,6 +260,7 @@ async fn requests(number: u64, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, st
     let mut setting = state.setting.subscribe();
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        state.seen.count(&state.seen.requests, 1);
         let open = setting.wait_for(|setting| setting.network(number) != Network::BlackHole).await.is_ok();
         let chunk = buffer.get(..length).unwrap_or_default();
         if !open || to.write_all(chunk).await.is_err() {

@@ -63,11 +63,18 @@ fn checks(root: &Path) -> Result<Vec<Command>> {
             }));
         }
     }
-    // Its other crates are in no lock file of ours, and theirs would stop fitting with each of our dependencies.
-    commands.push(cargo("test --manifest-path examples/moving/Cargo.toml --target-dir target/moving"));
+    // Workspaces of their own, whose other crates are in no lock file of ours, and would stop fitting with each of our
+    // dependencies.
+    for (manifest, target) in ALONE {
+        commands.push(cargo(&format!("fmt --manifest-path {manifest} -- --check")));
+        commands.push(cargo(&format!("test --manifest-path {manifest} --target-dir {target}")));
+    }
     Ok(commands)
 }
 
+/// The manifests of the workspaces beside ours, and where they are built.
+const ALONE: [(&str, &str); 2] =
+    [("examples/moving/Cargo.toml", "target/moving"), ("bench/Cargo.toml", "target/bench")];
 /// The crate whose features users choose from.
 const FRONT_DOOR: &str = "cloakroom";
 

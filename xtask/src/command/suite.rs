@@ -157,7 +157,7 @@ impl<'a> Suite<'a> {
         Ok(())
     }
 
-    /// Lists what failed and what did not run, and prints the closing line.
+    /// Lists what did not run and what failed, with all that it printed, and prints the closing line.
     pub(crate) fn close(self) -> ExitCode {
         step::say("");
         let (inapplicable, left_out): (Vec<_>, Vec<_>) =
@@ -167,6 +167,10 @@ impl<'a> Suite<'a> {
         }
         for LeftOut { test, why } in &left_out {
             step::say(&format!("not run: {test} ({why})"));
+        }
+        // Once more at the end: between them and their place stand many thousand lines.
+        for line in &self.tally.account {
+            step::say(line);
         }
         for failure in &self.tally.failures {
             step::say(&format!("failed: {failure}"));

@@ -17,12 +17,20 @@ pub(crate) struct Tally {
     pub(crate) ignored: Vec<Ignored>,
     /// How many `test result:` lines there were.
     pub(crate) results: u64,
+    /// What the failed tests printed, as it was printed.
+    pub(crate) account: Vec<String>,
+    /// Whether the lines that come now are of that kind.
+    accounts: bool,
 }
+
+/// How many lines of account are kept of one test program.
+const ACCOUNT: usize = 400;
 
 impl Tally {
     /// Reads one line of a test program's output.
     pub(crate) fn read(&mut self, line: &str) {
         if let Some(result) = line.strip_prefix("test result: ") {
+            self.accounts = false;
             self.results += 1;
             self.passed += count(result, "passed");
             self.failed += count(result, "failed");
@@ -35,6 +43,10 @@ impl Tally {
             } else if let Some(reason) = outcome.strip_prefix("ignored") {
                 self.ignored.push(Ignored { name, reason: reason.trim_start_matches(", ").to_owned() });
             }
+        } else if line == "failures:" {
+            self.accounts = true;
+        } else if self.accounts && !line.is_empty() && self.account.len() < ACCOUNT {
+            self.account.push(line.to_owned());
         }
     }
 
@@ -44,6 +56,7 @@ impl Tally {
         self.failures.extend(other.failures);
         self.ignored.extend(other.ignored);
         self.results += other.results;
+        self.account.extend(other.account);
     }
 }
 
@@ -83,6 +96,27 @@ mod tests {
         assert_eq!(tally.failures, ["b"]);
         let reason = "needs redis: run `cargo xtask test`".to_owned();
         assert_eq!(tally.ignored, [Ignored { name: "c".to_owned(), reason }]);
+    }
+
+    #[test]
+    fn what_failed_tests_printed_is_kept_and_nothing_of_those_that_passed() {
+        let tally = tally(
+            "test a ... FAILED\n\
+             \n\
+             successes:\n\
+             ---- c stdout ----\n\
+             all is well\n\
+             \n\
+             failures:\n\
+             \n\
+             ---- a stdout ----\n\
+             panicked at a.rs\n\
+             \n\
+             failures:\n    a\n\
+             test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s\n\
+             running 1 test\n",
+        );
+        assert_eq!(tally.account, ["---- a stdout ----", "panicked at a.rs", "    a"]);
     }
 
     #[test]

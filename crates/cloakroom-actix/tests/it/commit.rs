@@ -1,10 +1,11 @@
 //! When something is stored, and when nothing is.
 
 use std::future::pending;
+use std::panic::panic_any;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Waker};
 
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
@@ -13,6 +14,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::test::init_service;
 use actix_web::{App, HttpResponse, body, error, web};
 use cloakroom_actix::{Result, Session, SessionMiddleware};
+use cloakroom_core::{Backend, KeyRing, SessionManager};
 use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 
@@ -148,28 +150,75 @@ async fn a_middleware_that_answers_with_an_error_has_answered_and_its_error_is_f
     assert_eq!(store.calls().creates, 1);
 }
 
+/// What panics again when it is dropped, as long as its test goes on.
+struct Bomb(Weak<()>);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking() || self.0.strong_count() == 0, "dropped");
+    }
+}
+
 #[actix_web::test]
 async fn a_commit_that_panics_is_an_error_of_its_request_alone() {
-    let store = StagedStore::new();
-    let runs = Arc::new(AtomicU32::new(0));
+    for waits in [false, true] {
+        let store = StagedStore::new();
+        let (runs, test) = (Arc::new(AtomicU32::new(0)), Arc::new(()));
+        let bomb = Arc::downgrade(&test);
+        let handler = move |session: Session| {
+            let (runs, bomb) = (Arc::clone(&runs), Weak::clone(&bomb));
+            async move {
+                let visits = session.update("visits", move |visits: Option<u32>| {
+                    if runs.fetch_add(1, Ordering::SeqCst) >= 2 {
+                        panic_any(Bomb(Weak::clone(&bomb)));
+                    }
+                    visits.unwrap_or(0) + 1
+                })?;
+                Ok::<_, cloakroom_actix::Error>(visits.to_string())
+            }
+        };
+        let sessions = over(store.clone());
+        let app = App::new().wrap(SessionMiddleware::new(sessions)).route("/", web::get().to(handler));
+        let app = init_service(app).await;
+        let cookie = get(&app, "/", &[]).await.cookie();
+        store.write_arrived().await;
+        store.lose_races(1);
+        if waits {
+            // Then the closure is done again in a task.
+            store.close_gate();
+        }
+        let headers = [("cookie", &*cookie)];
+        let (answer, ()) = tokio::join!(get(&app, "/", &headers), async {
+            store.write_arrived().await;
+            if waits {
+                store.open_gate();
+            }
+        });
+        drop(test);
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "waits: {waits}");
+        assert_eq!(answer.body, "internal server error");
+        assert!(answer.all("set-cookie").is_empty());
+    }
+}
+
+#[actix_web::test]
+async fn what_panics_when_it_is_settled_is_an_error_of_its_request_alone() {
+    let sessions = SessionManager::new(Backend::client_side(), KeyRing::generate());
+    let test = Arc::new(());
+    let bomb = Arc::downgrade(&test);
     let handler = move |session: Session| {
-        let runs = Arc::clone(&runs);
+        let bomb = Bomb(Weak::clone(&bomb));
         async move {
             let visits = session.update("visits", move |visits: Option<u32>| {
-                assert!(runs.fetch_add(1, Ordering::SeqCst) < 2, "done again");
+                let _ = &bomb;
                 visits.unwrap_or(0) + 1
             })?;
             Ok::<_, cloakroom_actix::Error>(visits.to_string())
         }
     };
-    let sessions = over(store.clone());
     let app = App::new().wrap(SessionMiddleware::new(sessions)).route("/", web::get().to(handler));
-    let app = init_service(app).await;
-    let cookie = get(&app, "/", &[]).await.cookie();
-    store.lose_races(1);
-    let answer = get(&app, "/", &[("cookie", &cookie)]).await;
+    let answer = get(&init_service(app).await, "/", &[]).await;
     assert_eq!((answer.status, &*answer.body), (StatusCode::INTERNAL_SERVER_ERROR, "internal server error"));
-    assert!(answer.all("set-cookie").is_empty());
 }
 
 #[actix_web::test]

@@ -2,9 +2,10 @@
 
 use std::convert::Infallible;
 use std::future::{Future, pending};
+use std::panic::panic_any;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Waker};
 
 use axum::Router;
@@ -13,6 +14,7 @@ use axum::extract::{FromRequestParts, Request};
 use axum::response::Response;
 use axum::routing::get as on_get;
 use cloakroom_axum::{Result, Session, SessionLayer};
+use cloakroom_core::{Backend, KeyRing, SessionManager};
 use http::StatusCode;
 use tokio::sync::Semaphore;
 use tower::{Layer, ServiceExt, service_fn};
@@ -133,24 +135,69 @@ async fn an_answer_of_any_status_is_stored() {
     assert_eq!(answer.all("set-cookie").len(), 1);
 }
 
+/// What panics again when it is dropped, as long as its test goes on.
+struct Bomb(Weak<()>);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking() || self.0.strong_count() == 0, "dropped");
+    }
+}
+
 #[tokio::test]
 async fn a_commit_that_panics_is_an_error_of_its_request_alone() {
-    let store = StagedStore::new();
-    let runs = Arc::new(AtomicU32::new(0));
+    for waits in [false, true] {
+        let store = StagedStore::new();
+        let (runs, test) = (Arc::new(AtomicU32::new(0)), Arc::new(()));
+        let bomb = Arc::downgrade(&test);
+        let handler = async move |session: Session| -> Result<String> {
+            let (runs, bomb) = (Arc::clone(&runs), Weak::clone(&bomb));
+            let visits = session.update("visits", move |visits: Option<u32>| {
+                if runs.fetch_add(1, Ordering::SeqCst) >= 2 {
+                    panic_any(Bomb(Weak::clone(&bomb)));
+                }
+                visits.unwrap_or(0) + 1
+            })?;
+            Ok(visits.to_string())
+        };
+        let app = Router::new().route("/", on_get(handler)).layer(SessionLayer::new(over(store.clone())));
+        let cookie = get(&app, "/", &[]).await.cookie();
+        store.write_arrived().await;
+        store.lose_races(1);
+        if waits {
+            // Then the closure is done again in a task.
+            store.close_gate();
+        }
+        let headers = [("cookie", &*cookie)];
+        let (answer, ()) = tokio::join!(get(&app, "/", &headers), async {
+            store.write_arrived().await;
+            if waits {
+                store.open_gate();
+            }
+        });
+        drop(test);
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "waits: {waits}");
+        assert_eq!(answer.body, "internal server error");
+        assert!(answer.all("set-cookie").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_panics_when_it_is_settled_is_an_error_of_its_request_alone() {
+    let sessions = SessionManager::new(Backend::client_side(), KeyRing::generate());
+    let test = Arc::new(());
+    let bomb = Arc::downgrade(&test);
     let handler = async move |session: Session| -> Result<String> {
-        let runs = Arc::clone(&runs);
+        let bomb = Bomb(Weak::clone(&bomb));
         let visits = session.update("visits", move |visits: Option<u32>| {
-            assert!(runs.fetch_add(1, Ordering::SeqCst) < 2, "done again");
+            let _ = &bomb;
             visits.unwrap_or(0) + 1
         })?;
         Ok(visits.to_string())
     };
-    let app = Router::new().route("/", on_get(handler)).layer(SessionLayer::new(over(store.clone())));
-    let cookie = get(&app, "/", &[]).await.cookie();
-    store.lose_races(1);
-    let answer = get(&app, "/", &[("cookie", &cookie)]).await;
+    let app = Router::new().route("/", on_get(handler)).layer(SessionLayer::new(sessions));
+    let answer = get(&app, "/", &[]).await;
     assert_eq!((answer.status, &*answer.body), (StatusCode::INTERNAL_SERVER_ERROR, "internal server error"));
-    assert!(answer.all("set-cookie").is_empty());
 }
 
 #[test]

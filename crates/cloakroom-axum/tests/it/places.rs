@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use axum::extract::Request;
+use axum::middleware::Next;
 use axum::routing::get as on_get;
 use axum::{Router, middleware};
 use cloakroom_axum::{Result, Session, SessionLayer};
@@ -72,7 +74,11 @@ async fn a_token_is_read_by_the_outer_layer_alone() {
     let (_, others) = counted();
     let foreign = get(&routes().layer(SessionLayer::new(others)), "/count", &[]).await.cookie();
     let (rejected, sessions) = reporting();
-    let app = routes().layer(SessionLayer::new(sessions.clone())).layer(SessionLayer::new(sessions));
+    // Whoever asks between the two layers asks for the handler's session.
+    let between =
+        middleware::from_fn(async |_: Session, request: Request, next: Next| next.run(request).await);
+    let inner = routes().layer(SessionLayer::new(sessions.clone()));
+    let app = inner.layer(between).layer(SessionLayer::new(sessions));
     get(&app, "/count", &[("cookie", &foreign)]).await;
     assert_eq!(rejected.0.load(Ordering::SeqCst), 1);
 }

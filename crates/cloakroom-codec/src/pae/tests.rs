@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn encode_all(pieces: &[Vec<u8>]) -> Vec<u8> {
+fn encode_all(pieces: &[Vec<u8>]) -> Encoding {
     encode(&pieces.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
@@ -28,9 +28,9 @@ fn decode(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
 
 #[test]
 fn known_encodings_are_met() {
-    assert_eq!(encode(&[]), [0; 8]);
-    assert_eq!(encode(&[b""]), [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    assert_eq!(encode(&[b"test"]), *b"\x01\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0test");
+    assert_eq!(*encode(&[]), [0; 8]);
+    assert_eq!(*encode(&[b""]), [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(*encode(&[b"test"]), *b"\x01\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0test");
 }
 
 proptest! {
@@ -52,10 +52,21 @@ proptest! {
     }
 
     #[test]
-    fn parts_are_the_whole(pieces in vec(vec(any::<u8>(), 0..20), 0..6)) {
+    fn parts_are_the_whole(pieces in vec(vec(any::<u8>(), 0..300), 0..6)) {
         let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
         let mut parts = Vec::new();
         feed(&pieces, |part| parts.extend_from_slice(part));
-        prop_assert_eq!(parts, encode(&pieces));
+        prop_assert_eq!(parts, encode(&pieces).into_vec());
+    }
+
+    #[test]
+    fn what_is_begun_goes_on(pieces in vec(vec(any::<u8>(), 0..300), 1..6), at in any::<prop::sample::Index>()) {
+        let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
+        let (first, rest) = pieces.split_at(at.index(pieces.len()));
+        let (next, rest) = rest.split_first().unwrap();
+        let mut parts = Vec::new();
+        begin(first, 1 + rest.len(), next.len(), |part| parts.extend_from_slice(part));
+        go_on(next, rest, |part| parts.extend_from_slice(part));
+        prop_assert_eq!(parts, encode(&pieces).into_vec());
     }
 }

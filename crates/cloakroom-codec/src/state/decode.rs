@@ -1,7 +1,5 @@
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use super::{
     ELEMENTS, Flags, Login, MAX_EXTENSIONS, MAX_EXTENSIONS_LEN, MAX_FLASHES, MAX_KEY_LEN, MAX_LABEL_NAME_LEN,
     MAX_LABEL_TEXT_LEN, MAX_LABELS, MAX_LEN, MAX_PRINCIPAL_LEN, MAX_VALUES, Predecessor, SCHEMA, State,
@@ -10,7 +8,8 @@ use crate::cursor::{Broken, Cursor};
 use crate::error::{Error, ErrorKind};
 use crate::extensions::{Extensions, FIRST_CRITICAL};
 use crate::messagepack::Header;
-use crate::piece::{Buffer, Piece};
+use crate::piece::{Buffer, Span};
+use crate::plaintext::Plaintext;
 use crate::token::SecretHash;
 use crate::value::Value;
 use crate::values::{Entry, Values};
@@ -22,7 +21,8 @@ impl State {
     ///
     /// - [`ErrorKind::Malformed`]: not what [`encode`](Self::encode) writes, down to the last byte.
     /// - [`ErrorKind::Unsupported`]: another schema, or a critical extension that this release does not know.
-    pub fn decode(plaintext: Zeroizing<Vec<u8>>) -> Result<Self, Error> {
+    pub fn decode(plaintext: impl Into<Plaintext>) -> Result<Self, Error> {
+        let plaintext = plaintext.into();
         #[cfg(test)]
         super::tests::count_call();
         if plaintext.len() > MAX_LEN {
@@ -81,23 +81,23 @@ impl Reader<'_> {
                 return Err(ErrorKind::Malformed.into());
             }
             last = Some(key);
-            let key = Piece::ending(self.buffer, self.cursor.position(), key.len());
-            entries.push(Entry { key, value: self.value()? });
+            let key = Span::ending(self.cursor.position(), key.len());
+            entries.push(Entry::Loaded { key, value: self.value()? });
         }
-        Ok(Values::of_sorted(entries))
+        Ok(Values::of_sorted(self.buffer, entries))
     }
 
     fn flashes(&mut self) -> Result<Vec<Value>, Error> {
         let len = self.cursor.array_up_to(MAX_FLASHES)?;
-        (0..len).map(|_| self.value()).collect()
+        (0..len).map(|_| Ok(Value::of(self.buffer, self.value()?))).collect()
     }
 
-    fn value(&mut self) -> Result<Value, Error> {
+    fn value(&mut self) -> Result<Span, Error> {
         let len = self.cursor.bin()?.len();
         if len == 0 {
             return Err(ErrorKind::Malformed.into());
         }
-        Ok(Value::ending(self.buffer, self.cursor.position(), len))
+        Ok(Span::ending(self.cursor.position(), len))
     }
 
     fn extensions(&mut self) -> Result<Extensions, Error> {

@@ -1,11 +1,10 @@
-use zeroize::Zeroizing;
-
 use super::{
     ELEMENTS, Login, MAX_EXTENSIONS, MAX_EXTENSIONS_LEN, MAX_FLASHES, MAX_KEY_LEN, MAX_LABEL_NAME_LEN,
     MAX_LABEL_TEXT_LEN, MAX_LABELS, MAX_LEN, MAX_PRINCIPAL_LEN, MAX_VALUES, SCHEMA, State,
 };
 use crate::error::{Error, ErrorKind};
 use crate::messagepack::Writer;
+use crate::plaintext::Plaintext;
 
 impl State {
     /// Writes the state as bytes that [`decode`](Self::decode) reads.
@@ -15,7 +14,7 @@ impl State {
     /// - [`ErrorKind::TooLarge`]: more than 1 MiB, 1024 values, 64 flashes, or 64 extensions with 64 KiB
     ///   between them; a key that is not 1 to 128 bytes long; a login beyond the limits of [`Login`].
     /// - [`ErrorKind::Value`]: a label's name stands twice.
-    pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pub fn encode(&self) -> Result<Plaintext, Error> {
         let room = self.room()?;
         let mut writer = Writer::with_capacity(room);
         writer.array(ELEMENTS);
@@ -45,9 +44,9 @@ impl State {
         }
         writer.uint(self.flags.bits());
         writer.map(self.values.len());
-        for (key, value) in self.values.iter() {
-            writer.str(key);
-            writer.bin(value.as_bytes());
+        for (key, value) in self.values.encoded() {
+            writer.utf8(key);
+            writer.bin(value);
         }
         writer.array(self.flashes.len());
         for flash in &self.flashes {
@@ -60,7 +59,7 @@ impl State {
         }
         let bytes = writer.into_inner();
         debug_assert!(bytes.len() <= room, "the room was made at once");
-        if bytes.len() > MAX_LEN { Err(ErrorKind::TooLarge.into()) } else { Ok(bytes) }
+        if bytes.len() > MAX_LEN { Err(ErrorKind::TooLarge.into()) } else { Ok(bytes.into()) }
     }
 
     /// Checks every limit, and says how many bytes are enough, at once.
@@ -70,7 +69,7 @@ impl State {
             room += login.room()?;
         }
         limit(self.values.len(), MAX_VALUES)?;
-        for (key, value) in self.values.iter() {
+        for (key, value) in self.values.encoded() {
             if key.is_empty() {
                 return Err(ErrorKind::TooLarge.into());
             }

@@ -6,11 +6,12 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::*;
+use crate::piece::Span;
 
 /// A value that nobody has looked at, as a state hands it out.
 fn unseen(bytes: &[u8]) -> Value {
-    let buffer = Arc::new(Zeroizing::new([b"before", bytes, b"after"].concat()));
-    Value::ending(&buffer, 6 + bytes.len(), bytes.len())
+    let buffer = Arc::new(Zeroizing::new([b"before", bytes, b"after"].concat()).into());
+    Value::of(&buffer, Span::ending(6 + bytes.len(), bytes.len()))
 }
 
 #[derive(Debug, Deserialize)]

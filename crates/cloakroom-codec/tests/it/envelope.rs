@@ -1,6 +1,6 @@
 //! Envelopes: what was sealed comes back to whom it was sealed for.
 
-use cloakroom_codec::{ENVELOPE_OVERHEAD, ErrorKind, MAX_PLAINTEXT_LEN, Purpose};
+use cloakroom_codec::{ENVELOPE_OVERHEAD, ErrorKind, Keys, MAX_PLAINTEXT_LEN, Purpose};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -13,7 +13,8 @@ proptest! {
         for purpose in [Purpose::Record, Purpose::Cookie] {
             let envelope = keys.seal(purpose, &context, &text).unwrap();
             prop_assert_eq!(envelope.len(), text.len() + ENVELOPE_OVERHEAD);
-            prop_assert_eq!(&**keys.open(purpose, &context, &envelope).unwrap(), &text);
+            prop_assert_eq!(&*keys.open(purpose, &context, &envelope).unwrap(), &text);
+            prop_assert_eq!(&*keys.open_owned(purpose, &context, envelope.clone()).unwrap(), &text);
             let again = keys.seal(purpose, &context, &text).unwrap();
             prop_assert_ne!(&envelope, &again, "the nonce is fresh");
             if text.len() >= 8 {
@@ -68,7 +69,11 @@ fn a_flipped_bit_or_another_length_is_refused() {
     let keys = keys();
     for text in [&b""[..], b"p", b"a payload of more than one block of the cipher"] {
         let envelope = keys.seal(Purpose::Record, b"context", text).unwrap();
-        let opens = |bytes: &[u8]| keys.open(Purpose::Record, b"context", bytes).is_ok();
+        let opens = |bytes: &[u8]| {
+            let copied = keys.open(Purpose::Record, b"context", bytes).is_ok();
+            assert_eq!(keys.open_owned(Purpose::Record, b"context", bytes.to_vec()).is_ok(), copied);
+            copied
+        };
         assert!(opens(&envelope));
         for bit in 0..envelope.len() * 8 {
             let mut bytes = envelope.clone();
@@ -94,5 +99,20 @@ fn size_is_limited() {
     for len in [0, ENVELOPE_OVERHEAD - 1, MAX_PLAINTEXT_LEN + ENVELOPE_OVERHEAD + 1, 1 << 26] {
         let refused = keys.open(Purpose::Record, b"", &vec![1; len]).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Malformed, "{len} bytes");
+    }
+}
+
+#[test]
+fn a_mark_is_the_beginning_of_the_nonce() {
+    let keys = keys();
+    let envelope = keys.seal(Purpose::Record, b"context", b"payload").unwrap();
+    assert_eq!(Keys::mark(&envelope).unwrap(), envelope[6..14]);
+    assert_ne!(
+        Keys::mark(&envelope),
+        Keys::mark(&keys.seal(Purpose::Record, b"context", b"payload").unwrap())
+    );
+    assert!(Keys::mark(&envelope[..14]).is_some());
+    for len in 0..14 {
+        assert_eq!(Keys::mark(&envelope[..len]), None, "{len} bytes");
     }
 }

@@ -42,7 +42,7 @@ fn the_first_secret_writes_and_all_read() {
     let token = old.write_token("id", &handle, &owner);
     let envelope = old.seal(Purpose::Record, b"key", b"payload").unwrap();
     assert_eq!(mixed.read_token("id", token.as_bytes()).unwrap().key, TokenKey::Old);
-    assert_eq!(**mixed.open(Purpose::Record, b"key", &envelope).unwrap(), *b"payload");
+    assert_eq!(&*mixed.open(Purpose::Record, b"key", &envelope).unwrap(), b"payload");
     assert!(old.is_current(&envelope) && !mixed.is_current(&envelope), "it is sealed again when written");
     assert!(!old.is_current(&envelope[..5]) && !old.is_current(b""));
     assert_eq!(new.read_token("id", token.as_bytes()).unwrap_err().kind(), ErrorKind::UnknownKey);

@@ -14,6 +14,7 @@ mod sealed_text;
 mod speed;
 mod token;
 mod value;
+mod values;
 
 use cloakroom_codec::{KeyRing, Keys};
 

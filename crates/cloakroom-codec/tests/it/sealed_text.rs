@@ -14,7 +14,7 @@ proptest! {
         prop_assert_eq!(text.len(), sealed_text_len(plaintext.len()));
         prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
         let (opened, key) = keys.read_sealed("id", text.as_bytes()).unwrap();
-        prop_assert_eq!(&**opened, &plaintext);
+        prop_assert_eq!(&*opened, &plaintext);
         prop_assert_eq!(key, TokenKey::Writing);
         prop_assert!(keys.read_sealed("ID", text.as_bytes()).is_err());
     }

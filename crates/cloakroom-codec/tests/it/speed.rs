@@ -8,6 +8,7 @@ use aes_gcm::aead::AeadInOut as _;
 use cloakroom_codec::{Handle, Purpose, Secret, State, Value, random_array};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use crate::keys;
 
@@ -66,7 +67,7 @@ fn measure_envelope() {
     }
     let bytes = state.encode().unwrap();
     let encode = time(|| drop(black_box(state.encode().unwrap())));
-    let decode = time(|| drop(black_box(State::decode(bytes.clone()).unwrap())));
+    let decode = time(|| drop(black_box(State::decode(Zeroizing::new(bytes.to_vec())).unwrap())));
     let value = state.values.get("key 5").unwrap();
     let one = time(|| drop(black_box(value.decode::<(String, u8)>().unwrap())));
     println!(

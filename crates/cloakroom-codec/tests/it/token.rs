@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use cloakroom_codec::{ErrorKind, Handle, Secret, TOKEN_LEN, TokenKey};
+use cloakroom_codec::{ErrorKind, Handle, Secret, TOKEN_LEN, TokenKey, TokenText};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -102,4 +102,15 @@ fn debug_does_not_leak_tokens() {
     );
     let error = keys.read_token("other", text.as_bytes()).unwrap_err();
     assert!(!format!("{error} {error:?}").contains(&text[20..30]));
+}
+
+#[test]
+fn a_text_is_kept_as_it_came_or_is_no_token() {
+    let (_, text) = written("id");
+    assert_eq!(TokenText::of(text.as_bytes()).unwrap().as_bytes(), text.as_bytes());
+    // Whether it is one is for whoever reads it to say.
+    assert_eq!(TokenText::of(&[0xff; TOKEN_LEN]).unwrap().as_bytes(), &[0xff; TOKEN_LEN]);
+    for len in [0, TOKEN_LEN - 1, TOKEN_LEN + 1] {
+        assert!(TokenText::of(&vec![b'A'; len]).is_none(), "{len} characters");
+    }
 }

@@ -192,9 +192,9 @@ impl Try<'_> {
             };
             match &seen.sight {
                 Sight::Live(..) if step.forerunners.contains(&key) => crowd.own.push(key),
-                Sight::Live(_, state) => crowd.live.push(Live {
-                    authenticated_at: state.authenticated_at,
-                    created_at: state.created_at,
+                Sight::Live(fetched) => crowd.live.push(Live {
+                    authenticated_at: fetched.state.authenticated_at,
+                    created_at: fetched.state.created_at,
                     key,
                 }),
                 Sight::Gone if may_come() => crowd.coming.push(key),

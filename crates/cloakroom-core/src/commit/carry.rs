@@ -1,6 +1,7 @@
 //! Hands a session back to the client that carries it.
 
 use std::mem;
+use std::sync::Arc;
 
 use cloakroom_codec::{TokenKey, random_array};
 
@@ -36,7 +37,7 @@ pub(super) fn carry(shared: &Shared) -> Result<()> {
     live.fresh_secret = None;
     let outcome = match sealed {
         Ok((state, anew)) => {
-            live.base = state;
+            live.base = Arc::new(state);
             live.place = Place::Carried(Carried { anew: Some(anew), key: TokenKey::Writing });
             live.news = News::Token;
             Ok(())

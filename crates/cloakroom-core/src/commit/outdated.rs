@@ -45,12 +45,12 @@ pub(super) async fn end_outdated(shared: &Shared, stored: Option<Stored>) -> Res
         };
         match latest {
             // Retired already, by an earlier try or a check beside this one.
-            Some((_, state)) if state.secret_hash.matches(&nobodys()) => break,
-            Some((record, state)) if state.generation == generation || Some(record.version) == attempt => {
+            Some(fetched) if fetched.state.secret_hash.matches(&nobodys()) => break,
+            Some(fetched) if fetched.state.generation == generation || Some(fetched.version) == attempt => {
                 if retired == Retired::NoRoom {
                     break;
                 }
-                stored.version = record.version;
+                stored.version = fetched.version;
             }
             Some(_) => {
                 close(shared, News::None);

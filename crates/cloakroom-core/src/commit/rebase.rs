@@ -1,6 +1,9 @@
 //! Changes that came while a commit ran.
 
 use std::mem;
+use std::sync::Arc;
+
+use cloakroom_codec::State;
 
 use crate::live::Shared;
 
@@ -14,9 +17,9 @@ pub(super) fn rebase(shared: &Shared) {
                 live.must_replay = false;
                 return;
             }
-            (live.base.clone(), mem::take(&mut live.changes))
+            (Arc::clone(&live.base), mem::take(&mut live.changes))
         };
-        let mut draft = base;
+        let mut draft = State::clone(&base);
         // What cannot be repeated stays noted, and the next commit's replay tells.
         let mut failed = false;
         for change in &mut changes {
@@ -27,7 +30,7 @@ pub(super) fn rebase(shared: &Shared) {
         let later = mem::replace(&mut live.changes, changes);
         live.changes.extend(later);
         if nothing_new {
-            live.draft = Some(draft);
+            live.draft = Some(Arc::new(draft));
             live.must_replay = failed;
             return;
         }

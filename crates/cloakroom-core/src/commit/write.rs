@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_codec::{Handle, Predecessor, Purpose, Secret, State, TokenKey};
+use cloakroom_codec::{Handle, Keys, Predecessor, Purpose, Secret, State, TokenKey};
 
 use super::index::{self, Entered};
 use super::rebase::rebase;
@@ -20,13 +20,14 @@ use crate::manager::{Inner, millis};
 use crate::renewal::{SecretUpkeep, secret_upkeep};
 use crate::store::{Record, Replaced, StoreKey, Version};
 use crate::store_error::StoreError;
+use crate::visit::find::Fetched;
 use crate::visit::lifetime;
 
 /// Changes on their way to the store. Dropped before it is settled, it hands them back.
 pub(super) struct Write<'s> {
     shared: &'s Shared,
-    base: State,
-    draft: State,
+    base: Arc<State>,
+    draft: Arc<State>,
     changes: Vec<Change>,
     fresh_secret: Option<Arc<Secret>>,
     target: Option<Stored>,
@@ -43,7 +44,7 @@ pub(super) struct Write<'s> {
     ends_at: Duration,
     settled: bool,
     /// The state that was replaced.
-    replaced: Option<(StoreKey, State)>,
+    replaced: Option<(StoreKey, Arc<State>)>,
     /// See [`Live::forerunners`].
     forerunners: Vec<StoreKey>,
     /// What the index of principals knows of it.
@@ -66,8 +67,8 @@ impl<'s> Write<'s> {
         Box::new(Self {
             shared,
             asked_by: if is_asked_for { Asked::ByTheHandler } else { Asked::ByNobody },
-            base: live.base.clone(),
-            draft: live.seen().clone(),
+            base: Arc::clone(&live.base),
+            draft: Arc::clone(live.draft.as_ref().unwrap_or(&live.base)),
             changes: mem::take(&mut live.changes),
             fresh_secret: live.fresh_secret.clone(),
             target: match &live.place {
@@ -110,7 +111,7 @@ impl<'s> Write<'s> {
 
     async fn store(&mut self) -> Result<()> {
         if self.must_replay {
-            self.draft = self.base.clone();
+            self.draft = Arc::clone(&self.base);
             self.replay()?;
         }
         loop {
@@ -133,7 +134,7 @@ impl<'s> Write<'s> {
 
     async fn replace(&mut self, stored: Stored) -> Result<Progress> {
         let mut sealed = self.seal_replacement(&stored)?;
-        self.enter(&stored.key, Some(self.base.clone()), &sealed.state, stored.record_key).await?;
+        self.enter(&stored.key, Some(Arc::clone(&self.base)), &sealed.state, stored.record_key).await?;
         self.begin(&mut sealed)?;
         let mut tries = Tries::new(self.manager(), self.ends_at);
         let mut sent = false;
@@ -159,7 +160,7 @@ impl<'s> Write<'s> {
                 if self.conflicts > 0 {
                     self.manager().emit(SessionEventKind::ConflictReplayed(self.conflicts), &stored.key);
                 }
-                self.replaced = Some((stored.key, self.base.clone()));
+                self.replaced = Some((stored.key, Arc::clone(&self.base)));
                 self.settle(stored.handle, stored.key, sealed);
                 Ok(Progress::Done)
             }
@@ -180,12 +181,13 @@ impl<'s> Write<'s> {
     async fn start_over(&mut self, mut stored: Stored) -> Result<Progress> {
         let manager = self.manager();
         self.check_time()?;
-        let Some((record, latest)) = manager.read(&stored.key).await? else {
+        let Some(Fetched { state: latest, version, ttl, sealed_under }) = manager.read(&stored.key).await?
+        else {
             return Err(Error::new(ErrorKind::Ended));
         };
         self.check_time()?;
         let mut arrived = None;
-        if let Some((_, held)) = self.earlier.take_if(|(version, _)| *version == record.version) {
+        if let Some((_, held)) = self.earlier.take_if(|(earlier, _)| *earlier == version) {
             // A commit that was cut short did reach the store: its changes are done.
             let held =
                 self.changes.drain(..held.min(self.changes.len())).any(|change| change.is_authentication());
@@ -209,10 +211,10 @@ impl<'s> Write<'s> {
         } else if self.unsure && !self.changes.iter().all(Change::is_repeatable) {
             return Err(Error::new(ErrorKind::OutcomeUnknown));
         }
-        stored.version = record.version;
-        stored.ttl = record.ttl;
+        stored.version = version;
+        stored.ttl = ttl;
         stored.read_at = manager.clock.monotonic();
-        stored.record_key = manager.record_key(&record);
+        stored.record_key = sealed_under;
         let was_renewed =
             latest.generation == self.base.generation && !latest.secret_hash.matches(&self.base.secret_hash);
         if was_renewed {
@@ -234,7 +236,7 @@ impl<'s> Write<'s> {
             index::enter_again(manager, &stored.key, &latest).await?;
         }
         self.base = latest;
-        self.draft = self.base.clone();
+        self.draft = Arc::clone(&self.base);
         self.replay()?;
         let begins_grace =
             secret_upkeep(manager, self.reach, &stored, &self.base) == SecretUpkeep::BeginGrace;
@@ -248,7 +250,7 @@ impl<'s> Write<'s> {
     }
 
     /// What is known by now outlives this commit, should it be cut short.
-    fn keep(&mut self, latest: &State, stored: &Stored) {
+    fn keep(&mut self, latest: &Arc<State>, stored: &Stored) {
         let mut live = self.shared.live();
         let longer =
             latest.absolute_deadline != self.base.absolute_deadline || latest.flags != self.base.flags;
@@ -256,7 +258,7 @@ impl<'s> Write<'s> {
         if longer && is_told && self.shared.manager.transport.is_persistent(lifetime(latest)) {
             live.news = News::Token;
         }
-        live.base = latest.clone();
+        live.base = Arc::clone(latest);
         live.place = Place::Stored(stored.clone());
         drop(live);
         self.must_replay = true;
@@ -272,8 +274,9 @@ impl<'s> Write<'s> {
 
     /// Does the changes to the draft again.
     fn replay(&mut self) -> Result<()> {
+        let draft = Arc::make_mut(&mut self.draft);
         for change in &mut self.changes {
-            match change.replay(&mut self.draft) {
+            match change.replay(draft) {
                 Ok(()) => {}
                 Err(Stopped::Overtaken) => return Err(self.ended_or_unknown()),
                 Err(Stopped::Failed(error)) => return Err(error),
@@ -288,7 +291,7 @@ impl<'s> Write<'s> {
     }
 
     /// What the index of principals must forget.
-    pub(super) fn replaced(&mut self) -> Option<(StoreKey, State)> {
+    pub(super) fn replaced(&mut self) -> Option<(StoreKey, Arc<State>)> {
         self.replaced.take()
     }
 
@@ -304,7 +307,7 @@ impl<'s> Write<'s> {
 
     fn seal_replacement(&self, stored: &Stored) -> Result<Sealed> {
         let manager = self.manager();
-        let mut state = self.draft.clone();
+        let mut state = State::clone(&self.draft);
         let mut secret = stored.secret.clone();
         let mut news = News::None;
         let mut renewed = false;
@@ -365,8 +368,13 @@ impl<'s> Write<'s> {
             return Err(Error::new(ErrorKind::TooLarge));
         }
         let payload = manager.keys.seal(Purpose::Record, key.as_bytes(), &plaintext)?;
-        let record =
-            Record::new(payload, Version::random()?, ttl).with_principal(index::tag_of(manager, &state));
+        // The nonce is random and nobody uses it twice, and neither it nor a version is a secret: its first bytes are as
+        // good as others, with one call to the operating system less. Zero is no version.
+        let version = match Keys::mark(&payload).map(u64::from_be_bytes).and_then(Version::new) {
+            Some(version) => version,
+            None => Version::random()?,
+        };
+        let record = Record::new(payload, version, ttl).with_principal(index::tag_of(manager, &state));
         Ok(Sealed { state, record, secret, news, renewed })
     }
 
@@ -406,7 +414,7 @@ impl<'s> Write<'s> {
                 token_key: TokenKey::Writing,
                 record_key: TokenKey::Writing,
             });
-            live.base = sealed.state;
+            live.base = Arc::new(sealed.state);
         }
         self.settled = true;
         if let Some(event) = event {
@@ -416,7 +424,7 @@ impl<'s> Write<'s> {
 
     fn settle_without_write(&mut self, stored: Stored) {
         let mut live = self.shared.live();
-        live.base = self.base.clone();
+        live.base = Arc::clone(&self.base);
         live.place = Place::Stored(stored);
         drop(live);
         self.settled = true;

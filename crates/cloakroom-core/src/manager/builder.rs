@@ -106,7 +106,7 @@ impl SessionManagerBuilder {
     /// `Vary` names it. Scripts of another origin can read it only if the application's CORS rules list it
     /// in `Access-Control-Expose-Headers`, and send it only with `Access-Control-Allow-Headers`.
     pub fn with_header(mut self, name: impl Into<String>) -> Self {
-        self.transport = Transport::Header(name.into().to_ascii_lowercase());
+        self.transport = Transport::Header(name.into().to_ascii_lowercase().into());
         self
     }
 

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cloakroom_codec::State;
 use futures_util::stream::{self, StreamExt as _};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -13,7 +12,8 @@ use crate::manager::lists::{AT_ONCE, IN_A_ROW, Sight, ages_but};
 use crate::manager::{Inner, SessionManager, principal, used_at};
 use crate::patience::yield_now;
 use crate::session::Session;
-use crate::store::{PublicHandle, Record, StoreKey};
+use crate::store::{PublicHandle, StoreKey};
+use crate::visit::find::Fetched;
 
 /// One session in a listing.
 #[derive(Clone)]
@@ -92,7 +92,7 @@ impl SessionManager {
         let mut infos: Vec<_> = seen
             .into_iter()
             .filter_map(|seen| match seen.sight {
-                Sight::Live(record, state) => Some(self.0.info(&seen.key, &record, *state)),
+                Sight::Live(fetched) => Some(self.0.info(&seen.key, &fetched)),
                 Sight::Gone | Sight::Unknown => None,
             })
             .collect();
@@ -159,7 +159,7 @@ impl SessionManager {
         self.0.index()?;
         let standing = standing(session).ok_or_else(|| Error::new(ErrorKind::Ended))?;
         match self.0.sight(&standing.key, &standing.principal).await? {
-            Sight::Live(_, state) if state.generation == standing.generation => {}
+            Sight::Live(fetched) if fetched.state.generation == standing.generation => {}
             _ => return Err(Error::new(ErrorKind::Ended)),
         }
         self.0.end_all_but(&standing.principal, Some(&standing.key)).await
@@ -267,20 +267,21 @@ impl Inner {
         }
     }
 
-    fn info(&self, key: &StoreKey, record: &Record, state: State) -> SessionInfo {
+    fn info(&self, key: &StoreKey, fetched: &Fetched) -> SessionInfo {
+        let state = &fetched.state;
         let now = self.clock.wall();
         let idle = Duration::from_millis(state.idle);
         // The record was given its idle time at its last use, or less where the absolute deadline was nearer: then
         // this is too early, and the last write tells.
-        let unused = idle.saturating_sub(record.ttl);
-        let told = Duration::from_millis(used_at(&state).max(state.created_at));
+        let unused = idle.saturating_sub(fetched.ttl);
+        let told = Duration::from_millis(used_at(state).max(state.created_at));
         let last_seen = now.saturating_sub(unused).max(told).min(now);
         SessionInfo {
             handle: key.public_handle(),
             created_at: UNIX_EPOCH + Duration::from_millis(state.created_at),
             last_seen: UNIX_EPOCH + last_seen,
-            expires_at: UNIX_EPOCH + now + record.ttl,
-            labels: state.login.map(|login| login.labels).unwrap_or_default(),
+            expires_at: UNIX_EPOCH + now + fetched.ttl,
+            labels: state.login.as_ref().map(|login| login.labels.clone()).unwrap_or_default(),
         }
     }
 }

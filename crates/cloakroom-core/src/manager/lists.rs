@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use cloakroom_codec::State;
 use futures_util::stream::{self, StreamExt as _};
 
 use super::{Inner, principal};
@@ -11,8 +10,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::SessionEventKind;
 use crate::patience::yield_now;
 use crate::principal::{Entry, IndexVersion, PrincipalIndex};
-use crate::store::{Deleted, PrincipalTag, Record, StoreKey};
-use crate::visit::Look;
+use crate::store::{Deleted, PrincipalTag, StoreKey};
+use crate::visit::find::{Fetched, Look};
 
 /// How many calls to the store are under way for one listing: enough to hide the way there and back, and few enough to
 /// leave connections to others.
@@ -39,7 +38,7 @@ pub(crate) struct Seen {
 /// What the record of an entry says.
 pub(crate) enum Sight {
     /// A live session of this principal.
-    Live(Record, Box<State>),
+    Live(Fetched),
     /// There is none of this principal, as far as was written by now; perhaps one of another.
     Gone,
     /// There is one that cannot be read here, or is over by the clock of this process; others may see it otherwise.
@@ -128,7 +127,7 @@ impl Inner {
 
     pub(crate) async fn sight(&self, key: &StoreKey, of: &str) -> Result<Sight> {
         Ok(match self.look(key).await? {
-            Look::Live(record, state) if principal(&state) == Some(of) => Sight::Live(record, state),
+            Look::Live(fetched) if principal(&fetched.state) == Some(of) => Sight::Live(fetched),
             Look::Live(..) | Look::Nothing => Sight::Gone,
             Look::Over | Look::Unopenable => Sight::Unknown,
         })

@@ -162,8 +162,7 @@ async fn outdated_session_reads_as_empty_and_refuses_writes() {
     session.save().await.unwrap();
     session.end().await.unwrap();
     session.logout();
-    assert!(!visit.needs_store());
-    let response = browser.clone().take(&visit.commit().await);
+    let response = browser.clone().take(&visit.commit_at_once().expect("it is over"));
     assert_eq!((response.status, response.set_cookie()), (None, None));
     assert_eq!((world.store.calls().total(), world.events()), (0, vec![ENDED]));
 }
@@ -214,7 +213,7 @@ async fn outage_ends_the_session_for_this_request_and_the_response_tries_again()
         assert_eq!(session.verify_fingerprint(NEW).await.unwrap_err().kind(), ErrorKind::Unavailable);
         assert_eq!((session.principal(), session.len(), world.events()), (None, 0, vec![]), "{verb:?}");
         assert_eq!(session.set("a", &2).unwrap_err().kind(), ErrorKind::LoggedOut);
-        assert!(visit.needs_store());
+        assert!(visit.commit_at_once().is_none(), "it is still to be ended");
         let response = browser.clone().take(&visit.commit().await);
         assert_eq!((response.status, response.set_cookie()), (None, None), "{verb:?}");
         assert_eq!((world.events(), world.model.dump()), (vec![ENDED], vec![]), "{verb:?}");

@@ -8,6 +8,7 @@
     reason = "a test panics when it fails"
 )]
 
+mod at_once;
 mod cancellation;
 mod change_over;
 mod client_side;

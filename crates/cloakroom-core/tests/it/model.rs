@@ -259,37 +259,6 @@ async fn anonymous_visitors_cost_nothing() {
 }
 
 #[tokio::test]
-async fn commit_that_would_call_the_store_is_known_before() {
-    let world = World::new();
-    let mut browser = world.logged_in("ada").await;
-    let visit = world.visit(&browser);
-    assert!(!visit.needs_store(), "nobody looked");
-    let session = visit.session().await.unwrap();
-    assert_eq!(session.principal().as_deref(), Some("ada"));
-    assert!(!visit.needs_store(), "it was read");
-    session.set("a", &1).unwrap();
-    assert!(visit.needs_store(), "it was written");
-    browser.take(&visit.commit().await);
-    assert!(!visit.needs_store(), "it is stored");
-
-    let visit = world.visit(&browser);
-    visit.session().await.unwrap().logout();
-    assert!(visit.needs_store(), "it is to be deleted");
-    let visit = world.visit(&browser);
-    visit.session().await.unwrap();
-    world.clock.advance(Duration::from_secs(600));
-    assert!(visit.needs_store(), "it is to be kept alive");
-
-    let stranger = world.visit(&Browser::default());
-    let session = stranger.session().await.unwrap();
-    session.set("a", &1).unwrap();
-    assert!(stranger.needs_store());
-    session.remove("a").unwrap();
-    session.remember(Duration::from_secs(86_400)).unwrap();
-    assert!(!stranger.needs_store(), "there is nothing to store");
-}
-
-#[tokio::test]
 async fn one_request_loads_once() {
     let world = World::new();
     let mut browser = world.logged_in("ada").await;

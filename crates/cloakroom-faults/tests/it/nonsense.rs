@@ -19,6 +19,7 @@ struct Report {
     own: usize,
     /// Own, but older than what was acknowledged: a reply that told a lie.
     older: usize,
+    /// Nobody's, though there was a cookie: a session that is there was taken for one that is not.
     nobody: usize,
     errors: usize,
     longest: Duration,
@@ -90,6 +91,8 @@ async fn spoil(backend: Backend, what: &str, network: Network) {
     // Whoever matches replies to requests may notice twins without an error; nobody takes garbage for an answer.
     assert!(all.own > 0 && spoiled > 0, "nothing was spoiled: {all:?}");
     assert!(all.errors > 0 || network == Network::Duplicate, "nobody noticed: {all:?}");
+    // A twin is whole: whoever takes one for the answer to another question loses sessions that are there.
+    assert!(all.nobody == 0 || network != Network::Duplicate, "sessions were lost: {all:?}");
     assert!(recovery <= RECOVERY + late, "{recovery:?}");
     // The judge objects to a cookie that belongs to somebody else.
     let stranger = browsers.iter_mut().find(|browser| browser.cookie().is_some()).expect("somebody has one");
@@ -139,10 +142,11 @@ async fn read(
 ) {
     let name = format!("visitor-{number}");
     let look = |session: &Session| Ok((session.principal(), session.get::<String>("value")?));
+    let has_cookie = browser.cookie().is_some();
     let seen = browser.request(sessions, look).await;
     match seen {
         Err(_) => report.errors += 1,
-        Ok((None, None)) => report.nobody += 1,
+        Ok((None, None)) => report.nobody += usize::from(has_cookie),
         Ok((Some(principal), value)) if principal == name => {
             let mut words = value.as_deref().unwrap_or_default().split(' ');
             let owner = words.next().is_some_and(|owner| owner == name);

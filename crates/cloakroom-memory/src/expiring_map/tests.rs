@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Deadline, ExpiringMap, Taken};
+use super::{Deadline, Due, ExpiringMap, Keyed, Taken};
+use crate::hashed::Hashed;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -35,16 +36,27 @@ fn moment(at: u64) -> Deadline {
     Deadline::at(Duration::from_nanos(at))
 }
 
-/// Table, entries and queue must name each other's places, and the queue must be a heap.
-fn check(map: &ExpiringMap<u32>) {
-    assert_eq!(map.table.len(), map.entries.len());
-    assert_eq!(map.queue.len(), map.entries.len());
-    for (place, entry) in map.entries.iter().enumerate() {
-        assert_eq!(map.find(&entry.key).unwrap().0, place);
-        assert_eq!(map.queue[entry.queued].entry, place);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Value([u8; 32], u32);
+
+impl Keyed for Value {
+    fn key(&self) -> &[u8; 32] {
+        &self.0
     }
-    for (place, queued) in map.queue.iter().enumerate().skip(1) {
-        assert!(map.queue[(place - 1) / 2].deadline <= queued.deadline);
+}
+
+fn hash(key: &[u8; 32]) -> u64 {
+    Hashed::from(key).hash
+}
+
+/// Each entry must have a reminder no later than its deadline, and reminders must not outgrow entries.
+fn check(map: &ExpiringMap<Value>) {
+    assert!(map.queue.len() <= 2 * map.table.len() + 64);
+    for entry in &map.table {
+        assert_eq!(entry.hash, hash(&entry.value.0));
+        assert!(entry.reminded <= entry.deadline);
+        let reminder = entry.reminder();
+        assert!(map.queue.iter().any(|queued| *queued == reminder));
     }
 }
 
@@ -52,77 +64,111 @@ proptest! {
     #[test]
     fn it_answers_as_an_ordered_map_would(steps in steps()) {
         let mut map = ExpiringMap::default();
-        let mut model: BTreeMap<[u8; 32], (u32, Deadline)> = BTreeMap::new();
+        let mut model: BTreeMap<[u8; 32], (Value, Deadline)> = BTreeMap::new();
         for step in steps {
             match step {
                 Step::Insert(key, value, at) => {
                     if let std::collections::btree_map::Entry::Vacant(vacant) = model.entry(digest(key)) {
-                        map.insert(digest(key), value, moment(at));
+                        let value = Value(digest(key), value);
+                        map.insert(hash(&value.0), value, moment(at));
                         vacant.insert((value, moment(at)));
                     }
                 }
                 Step::Put(key, value) => {
-                    if let Some(at) = map.find(&digest(key)) {
-                        *map.value_mut(at) = value;
-                        model.get_mut(&digest(key)).unwrap().0 = value;
+                    if let Some(at) = map.find((&digest(key)).into()) {
+                        map.value_mut(at).1 = value;
+                        model.get_mut(&digest(key)).unwrap().0.1 = value;
                     }
                 }
                 Step::Prolong(key, deadline) => {
-                    if let Some(at) = map.find(&digest(key)) {
+                    if let Some(at) = map.find((&digest(key)).into()) {
                         map.set_deadline(at, moment(deadline));
                         model.get_mut(&digest(key)).unwrap().1 = moment(deadline);
                     }
                 }
                 Step::Take(key) => {
-                    let taken = map.find(&digest(key)).map(|at| map.take(at));
+                    let taken = map.find((&digest(key)).into()).map(|at| map.take(at));
                     let expected = model.remove(&digest(key));
-                    let expected = expected.map(|(value, deadline)| Taken { key: digest(key), value, deadline });
+                    let expected = expected.map(|(value, deadline)| Taken { value, deadline });
                     prop_assert_eq!(taken, expected);
                 }
                 Step::Expire(now) => {
-                    let mut last = moment(0);
-                    while let Some(at) = map.due(moment(now)) {
-                        let taken = map.take(at);
-                        prop_assert!(last <= taken.deadline && taken.deadline <= moment(now));
-                        last = taken.deadline;
-                        prop_assert_eq!(model.remove(&taken.key), Some((taken.value, taken.deadline)));
+                    loop {
+                        match map.due(moment(now)) {
+                            Due::Nothing => break,
+                            Due::Later => {}
+                            Due::Now(at) => {
+                                let taken = map.take(at);
+                                prop_assert!(taken.deadline <= moment(now));
+                                let expected = model.remove(&taken.value.0);
+                                prop_assert_eq!(expected, Some((taken.value, taken.deadline)));
+                            }
+                        }
+                        check(&map);
                     }
                     prop_assert!(model.values().all(|(_, deadline)| *deadline > moment(now)));
                 }
             }
             check(&map);
-            prop_assert_eq!(map.entries.len(), model.len());
+            prop_assert_eq!(map.table.len(), model.len());
             for (key, expected) in &model {
-                let at = map.find(key).unwrap();
+                let at = map.find(key.into()).unwrap();
                 prop_assert_eq!((*map.value(at), map.deadline(at)), *expected);
             }
         }
     }
 }
 
+fn numbered(number: u64) -> Value {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&number.to_be_bytes());
+    Value(key, 0)
+}
+
 #[test]
 fn it_gives_memory_back() {
     let mut map = ExpiringMap::default();
     for number in 0..10_000_u64 {
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&number.to_be_bytes());
-        map.insert(key, 0, moment(number));
+        let value = numbered(number);
+        map.insert(hash(&value.0), value, moment(number));
     }
-    assert!(map.entries.capacity() <= 10_000 * 9 / 8, "growth leaves at most an eighth unused");
-    while let Some(at) = map.due(moment(9_900)) {
+    assert!(map.queue.capacity() <= 10_000 * 9 / 8, "growth leaves at most an eighth unused");
+    while let Due::Now(at) = map.due(moment(9_900)) {
         map.take(at);
     }
     check(&map);
-    assert_eq!(map.entries.len(), 99);
-    assert!(map.entries.capacity() < 1_000);
+    assert_eq!(map.table.len(), 99);
     assert!(map.queue.capacity() < 1_000);
     assert!(map.table.capacity() < 1_000);
+}
+
+#[test]
+fn it_does_not_remember_what_is_gone() {
+    let mut map = ExpiringMap::default();
+    for number in 0..10_000_u64 {
+        let value = numbered(number);
+        let at = map.insert(hash(&value.0), value, moment(1_000_000));
+        map.set_deadline(at, moment(500_000));
+        map.take(at);
+    }
+    assert!(map.queue.capacity() < 200);
+}
+
+#[test]
+fn to_live_longer_moves_nothing() {
+    let mut map = ExpiringMap::default();
+    let value = numbered(1);
+    let at = map.insert(hash(&value.0), value, moment(10));
+    (11..1_000).for_each(|deadline| map.set_deadline(at, moment(deadline)));
+    assert_eq!(map.queue.len(), 1);
+    assert_eq!(map.due(moment(500)), Due::Later);
+    assert_eq!(map.due(moment(500)), Due::Nothing);
+    assert_eq!(map.due(moment(999)), Due::Now(at));
 }
 
 impl<V> ExpiringMap<V> {
     /// The bytes that the map holds, used or not.
     pub(crate) fn allocated(&self) -> usize {
-        let entries = self.entries.capacity() * size_of::<super::Entry<V>>();
-        entries + self.queue.capacity() * size_of::<super::Queued>() + self.table.allocation_size()
+        self.table.allocation_size() + self.queue.capacity() * size_of::<super::Reminder>()
     }
 }

@@ -13,11 +13,11 @@ use super::chart::Chart;
 use super::slot::Slot;
 use super::{Inner, nobody};
 use crate::error::{Failure, unwelcome};
-use crate::form::{self, Form};
+use crate::form;
 use crate::hearing::hear;
 use crate::link::Setback;
 use crate::place::Place;
-use crate::request::{Asking, Request};
+use crate::request::{Asking, Packed, Request};
 
 /// The shortest time between two surveys.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -204,12 +204,9 @@ impl Work {
 
     async fn ask(&self, place: &Place, until: Instant) -> Result<Told, Failure> {
         let node = self.cluster.node(place)?;
-        let question = |what: &str, form: Form| {
-            let mut command = redis::cmd("CLUSTER");
-            command.arg(what);
-            (command, form)
-        };
-        let request = Request::new([question("INFO", form::text), question("SLOTS", form::list)]);
+        let questions = Packed::one(form::text, ["CLUSTER", "INFO"].map(Into::into))
+            .and(form::list, ["CLUSTER", "SLOTS"].map(Into::into));
+        let request = Request::new(questions, None);
         let replies = match node.attempt(&request, Asking::No, until).await {
             Ok(replies) => replies,
             Err(Setback::Again(failure) | Setback::Final(failure)) => return Err(failure),

@@ -3,14 +3,11 @@ use rustls::crypto::CryptoProvider;
 
 use crate::RedisStore;
 
-/// No test of this program makes a TLS connection, so nobody else has chosen one. In an application with two
-/// of them the client library would panic.
+/// Whether or not the process has chosen one, and without choosing for it.
 #[test]
 fn tls_brings_its_cryptography() {
-    let _ = RedisStore::connect_lazy("redis://localhost").map(drop);
+    assert!(RedisStore::connect_lazy("rediss://localhost").is_ok());
     assert!(CryptoProvider::get_default().is_none());
-    let _ = RedisStore::connect_lazy("rediss://localhost").map(drop);
-    assert!(CryptoProvider::get_default().is_some());
 }
 
 #[test]

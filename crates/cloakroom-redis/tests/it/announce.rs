@@ -276,7 +276,11 @@ async fn refusals_of_sentinels_say_what_to_do() {
             "lacks a right",
         ),
     ] {
-        let fake = Fake::start(move |_| say(line)).await;
+        let fake = Fake::start(move |heard| match (line, heard.words[1].as_slice()) {
+            ("_", b"MASTER" | b"+switch-master") => say("-ERR No such master with that name"),
+            _ => say(line),
+        })
+        .await;
         let url = format!("{}?sentinel_pass=s3cret", url(&[&fake]).replace("://", "://:s3cret@"));
         let error = RedisStore::connect(&url).await.expect_err("a refusal");
         assert_eq!(error.kind(), kind, "{line}: {error:?}");

@@ -107,14 +107,76 @@ async fn connection_that_is_out_of_step_answers_nobody() {
     assert_eq!(fake.connections(), 2);
 }
 
+/// A reply that nobody waits for says the same, before anybody is given another's.
+#[tokio::test]
+async fn connection_that_speaks_unasked_is_used_no_more() {
+    let fake = Fake::start(|_| say(":0")).await;
+    let store = fake.store();
+    assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Missing);
+    // Not a reply: what a server says by itself is marked as such.
+    fake.push(b">2\r\n+invalidate\r\n_\r\n");
+    assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Missing);
+    assert_eq!((fake.connections(), format!("{store:?}").contains("not connected")), (1, false));
+    fake.push(b":1\r\n");
+    let ended = async {
+        while !format!("{store:?}").contains("not connected") {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), ended).await.expect("an end of the connection");
+    assert_eq!(store.delete(&sample::key()).await.expect("an answer"), Deleted::Missing);
+    assert_eq!(fake.connections(), 2);
+}
+
+/// Where every reply comes twice, nobody is given one.
+#[tokio::test]
+async fn replies_that_come_twice_are_noticed() {
+    let record = sample::record();
+    let value = [record.version.to_be_bytes().as_slice(), &record.payload].concat();
+    let fake = Fake::start(move |heard| {
+        let reply = match heard.name() {
+            "GET" => bulk(&value),
+            "PTTL" => b":60000\r\n".to_vec(),
+            "DEL" => b":1\r\n".to_vec(),
+            _ => bulk(b"done"),
+        };
+        Act::Reply([reply.as_slice(), &reply].concat())
+    })
+    .await;
+    let store = fake.store();
+    // The second reply stands where the number of the request has to.
+    let error = store.delete(&sample::key()).await.expect_err("no number");
+    assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
+    let error = store.touch(&sample::key(), sample::version(), MINUTE).await.expect_err("no number");
+    assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
+    // Of two commands, the second is answered by the twin of the first.
+    let error = store.load(&sample::key(), Freshness::Latest).await.expect_err("no reply of its own");
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn payload_that_could_not_be_read_again_is_too_large() {
+    let fake = Fake::start(|_| say("+OK")).await;
+    let store = fake.store();
+    let record = |bytes| Record::new(vec![1; bytes], sample::version(), MINUTE);
+    let too_large = record((32 << 20) + 1);
+    let created = store.create(&sample::key(), &too_large).await;
+    assert_eq!(created.expect_err("too large").kind(), StoreErrorKind::TooLarge);
+    let replaced = store.replace(&sample::key(), sample::version(), &too_large).await;
+    assert_eq!(replaced.expect_err("too large").kind(), StoreErrorKind::TooLarge);
+    assert_eq!(fake.connections(), 0);
+    let created = store.create(&sample::key(), &record(32 << 20)).await;
+    assert_eq!(created.expect("an answer"), Created::Created);
+}
+
 #[tokio::test]
 async fn garbage_is_an_error_and_never_a_record() {
-    for garbage in ["HTTP/1.1 400 Bad Request", "\0\0\0", ":notanumber", "$-7", "$99999999999999999999"] {
+    let long = "$99999999999999999999";
+    // Nearly nothing is not nothing.
+    for garbage in ["HTTP/1.1 400 Bad Request", "\0\0\0", ":notanumber", "$-7", "_x", "*-2", long] {
         let fake = Fake::start(move |_| Act::Reset(format!("{garbage}\r\n").into_bytes())).await;
         for (verb, found) in every_verb(&fake).await {
-            // A negative length is how RESP2 says nil.
-            let nil = garbage == "$-7" && matches!(verb, "load" | "create");
-            assert!(nil || found == Some(lost(verb)), "{verb} {garbage}: {found:?}");
+            assert_eq!(found, Some(lost(verb)), "{verb} {garbage}");
         }
     }
 }

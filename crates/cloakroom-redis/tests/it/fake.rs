@@ -17,6 +17,8 @@ pub(crate) enum Act {
     Reply(Vec<u8>),
     /// Sends these bytes and resets the connection.
     Reset(Vec<u8>),
+    /// Sends these bytes, and resets the connection behind the number of that request.
+    Farewell(Vec<u8>),
     /// Says nothing, and reads on.
     Silence,
 }
@@ -129,11 +131,27 @@ async fn serve(
     script: &(impl Fn(&Heard<'_>) -> Act + Sync),
     mut pushes: broadcast::Receiver<Vec<u8>>,
 ) -> std::io::Result<()> {
+    // A reply and the number behind it are two writes.
+    stream.set_nodelay(true)?;
     let (read, write) = stream.into_split();
     let (mut read, write) = (BufReader::new(read), Mutex::new(write));
     let answers = async {
+        // Whoever is not answered is not told the number behind his request either.
+        let (mut silent, mut last) = (false, false);
         loop {
             let words = command(&mut read).await?;
+            if let [name, number] = &*words
+                && name == b"ECHO"
+            {
+                if !silent {
+                    write.lock().await.write_all(&bulk(number)).await?;
+                }
+                if last {
+                    return write.lock().await.shutdown().await;
+                }
+                continue;
+            }
+            silent = false;
             match script(&Heard { connection, words: &words }) {
                 Act::Reply(bytes) => write.lock().await.write_all(&bytes).await?,
                 Act::Reset(bytes) => {
@@ -141,7 +159,11 @@ async fn serve(
                     write.write_all(&bytes).await?;
                     return write.shutdown().await;
                 }
-                Act::Silence => {}
+                Act::Farewell(bytes) => {
+                    write.lock().await.write_all(&bytes).await?;
+                    last = true;
+                }
+                Act::Silence => silent = true,
             }
         }
     };

@@ -66,6 +66,7 @@ async fn server_that_was_full_or_loading_is_dialled_again() {
         let fake = Fake::start_rude(move |heard| match (heard.connection, heard.name()) {
             (0, _) => say(line),
             (_, "HELLO") => say("%1\r\n+server\r\n+redis"),
+            (_, "INFO") => Act::Reply(bulk(b"role:master\r\n")),
             _ => say(":1"),
         })
         .await;
@@ -82,6 +83,7 @@ async fn failure_of_a_dial_of_others_is_no_answer() {
     let fake = Fake::start_rude(|heard| match (heard.connection, heard.name()) {
         (0, _) => say("-ERR max number of clients reached"),
         (_, "HELLO") => say("%1\r\n+server\r\n+redis"),
+        (_, "INFO") => Act::Reply(bulk(b"role:master\r\n")),
         _ => say(":1"),
     })
     .await;
@@ -125,7 +127,7 @@ async fn outage_is_not_hammered() {
 #[tokio::test]
 async fn connection_that_broke_while_idle_leaves_nothing_in_doubt() {
     let fake = Fake::start(|heard| match heard.connection {
-        0 => Act::Reset(bulk(b"missing")),
+        0 => Act::Farewell(bulk(b"missing")),
         _ => Act::Reply(bulk(b"conflict")),
     })
     .await;

@@ -8,7 +8,7 @@ use cloakroom_redis::RedisStore;
 use cloakroom_testkit::Log;
 use xtask::server::RedisServer;
 
-use crate::fake::{Act, Fake, say};
+use crate::fake::{Act, Fake, bulk, say};
 use crate::{index, sample};
 
 async fn refusal(url: &str) -> cloakroom_core::Error {
@@ -43,6 +43,24 @@ async fn refusals_at_the_start_say_what_to_do() {
         let error = refusal(&fake.url()).await;
         assert_eq!(error.kind(), kind, "{line}: {error:?}");
         assert!(error.to_string().contains(advice), "{line}: {error}");
+    }
+}
+
+/// Whoever is out of step already says nothing about itself either.
+#[tokio::test]
+async fn reply_to_another_command_is_no_greeting() {
+    for odd in ["HELLO", "SELECT", "INFO"] {
+        let fake = Fake::start_rude(move |heard| match heard.name() {
+            name if name == odd => say(":1"),
+            "HELLO" => say("%1\r\n+server\r\n+redis"),
+            "SELECT" => say("+OK"),
+            "INFO" => Act::Reply(bulk(b"role:master\r\n")),
+            _ => say(":1"),
+        })
+        .await;
+        let store = RedisStore::connect_lazy(&format!("{}/1", fake.url())).expect("a URL");
+        let error = store.delete(&sample::key()).await.expect_err("no server");
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{odd}: {error:?}");
     }
 }
 

@@ -5,7 +5,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::{ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Row as _, Type};
 use tokio::task::consume_budget;
 
-use super::{Step, bound};
+use super::{Echo, Step, bound, out_of_step};
 
 /// What a statement of [`Words::listing`](super::Words::listing) found.
 pub struct Listing {
@@ -18,12 +18,14 @@ pub struct Listing {
 }
 
 /// Reads all rows as they come, so that of each no more than its key is kept. `head` looks at the one about the list
-/// before it is believed.
+/// before it is believed. If there is an echo, that row brings it back in the column before the others, and in the rest of
+/// the rows there is nothing in its place.
 ///
 /// It is read to its end also when something is wrong, so that nothing of it is left over.
 pub async fn listing<D>(
     connection: &mut D::Connection,
-    step: &Step,
+    step: &Step<'_>,
+    echo: Option<Echo>,
     head: fn(&D::Row) -> Result<(), sqlx::Error>,
 ) -> Result<Listing, sqlx::Error>
 where
@@ -36,12 +38,21 @@ where
     for<'r> Vec<u8>: Decode<'r, D> + Type<D>,
     for<'r> i64: Decode<'r, D> + Type<D>,
 {
-    let mut rows = bound::<D>(step).fetch(connection);
+    let mut rows = bound::<D>(step, echo)?.fetch(connection);
+    let column = usize::from(echo.is_some());
     let (mut first, mut keys, mut wrong) = (None, Vec::new(), None);
     while let Some(row) = rows.try_next().await? {
-        let taken = match row.try_get::<Option<i64>, _>(3) {
-            Ok(Some(now)) => head(&row).and_then(|()| list::<D>(&row)).map(|list| first = Some((now, list))),
-            Ok(None) => key::<D>(&row).map(|key| keys.push(key)),
+        let taken = match (echo, &first) {
+            // Nothing of a row is looked at before it is known to be of this answer.
+            (Some(echo), None) => echo.is_in(Some(&row)),
+            (Some(_), Some(_)) | (None, _) => Ok(()),
+        };
+        let taken = match taken.and_then(|()| row.try_get::<Option<i64>, _>(column + 3)) {
+            Ok(Some(now)) => {
+                let list = head(&row).and_then(|()| list::<D>(&row, column));
+                list.map(|list| first = Some((now, list)))
+            }
+            Ok(None) => key::<D>(&row, column).map(|key| keys.push(key)),
             Err(error) => Err(error),
         };
         if let Err(error) = taken {
@@ -53,30 +64,30 @@ where
     match (first, wrong) {
         (_, Some(error)) => Err(error),
         (Some((now, list)), None) => Ok(Listing { now, list, keys }),
-        (None, None) => Err(sqlx::Error::RowNotFound),
+        (None, None) => Err(out_of_step()),
     }
 }
 
-fn list<D>(row: &D::Row) -> Result<Option<(i64, Vec<u8>)>, sqlx::Error>
+fn list<D>(row: &D::Row, column: usize) -> Result<Option<(i64, Vec<u8>)>, sqlx::Error>
 where
     D: Database,
     usize: ColumnIndex<D::Row>,
     for<'r> Vec<u8>: Decode<'r, D> + Type<D>,
     for<'r> i64: Decode<'r, D> + Type<D>,
 {
-    match row.try_get::<Option<i64>, _>(1)? {
-        Some(version) => Ok(Some((version, row.try_get(2)?))),
+    match row.try_get::<Option<i64>, _>(column + 1)? {
+        Some(version) => Ok(Some((version, row.try_get(column + 2)?))),
         None => Ok(None),
     }
 }
 
-fn key<D>(row: &D::Row) -> Result<StoreKey, sqlx::Error>
+fn key<D>(row: &D::Row, column: usize) -> Result<StoreKey, sqlx::Error>
 where
     D: Database,
     usize: ColumnIndex<D::Row>,
     for<'r> Vec<u8>: Decode<'r, D> + Type<D>,
 {
-    let bytes = row.try_get::<Vec<u8>, _>(0)?;
+    let bytes = row.try_get::<Vec<u8>, _>(column)?;
     let key = bytes.try_into().map_err(|_| sqlx::Error::Decode("no key".into()))?;
     Ok(StoreKey::from_bytes(key))
 }

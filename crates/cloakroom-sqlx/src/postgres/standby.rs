@@ -8,32 +8,15 @@ use sqlx::Row as _;
 use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::postgres::PgRow;
 
-use crate::dialect::{Stored, Words};
-
 /// What a standby says to whoever writes there.
 const READ_ONLY: &str = "25006";
 
-/// The text of a load: one row whether or not there is a record, and in it what the server is.
-pub(super) fn load(words: &Words) -> String {
-    let Words { table, now_or_later: now, .. } = words;
-    format!(
-        "SELECT payload, version, expires_at - ({now} + 1), principal, pg_is_in_recovery() \
-         FROM (SELECT 1) AS once LEFT JOIN {table} ON id = ? AND expires_at > {now}"
-    )
-}
+/// What a load asks besides, in a column behind the others: what the server is.
+pub(super) const ASKED: &str = ", pg_is_in_recovery()";
 
-/// Refuses what a standby says; the last of five columns is what it is.
+/// Refuses what a standby says; behind the echo, the last of five columns is what it is.
 pub(super) fn refuse(row: &PgRow) -> Result<(), sqlx::Error> {
-    if row.try_get(4)? { Err(sqlx::Error::Database(Box::new(Standby))) } else { Ok(()) }
-}
-
-/// What that found.
-pub(super) fn stored(row: &PgRow) -> Result<Option<Stored>, sqlx::Error> {
-    refuse(row)?;
-    match row.try_get(1)? {
-        None::<i64> => Ok(None),
-        Some(_) => crate::dialect::stored(row).map(Some),
-    }
+    if row.try_get(5)? { Err(sqlx::Error::Database(Box::new(Standby))) } else { Ok(()) }
 }
 
 /// A read that came to a standby ends as a write would that came there.

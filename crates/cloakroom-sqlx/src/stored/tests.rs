@@ -4,7 +4,7 @@ use cloakroom_core::{PrincipalTag, Version};
 
 use super::{Stored, Value, millis, record, version};
 
-fn number(value: Value) -> i64 {
+fn number(value: Value<'_>) -> i64 {
     match value {
         Value::Number(number) => number,
         Value::Bytes(_) | Value::Maybe(_) => panic!("no number"),

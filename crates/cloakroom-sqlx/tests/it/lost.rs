@@ -1,5 +1,7 @@
 //! Replies that are lost on their way, and connections that somebody in between has forgotten.
 
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use cloakroom_core::{
@@ -7,7 +9,8 @@ use cloakroom_core::{
     StoreErrorKind, Touched,
 };
 use cloakroom_sqlx::SqlStore;
-use cloakroom_testkit::{Lateness, Network, Proxy};
+use cloakroom_testkit::{Lateness, Network, Proxy, dropped_after};
+use sqlx::pool::PoolOptions;
 
 use crate::machine::{Machine, on_both_servers};
 use crate::outage::ended_within;
@@ -19,6 +22,10 @@ on_both_servers! {
     write_of_another_after_a_lost_reply_is_ambiguous
     forgotten_connections_cost_one_deadline
     connection_is_made_though_the_verb_that_wanted_it_gave_up
+    dropped_verb_goes_on_and_keeps_its_connection
+    each_verb_is_one_round_trip
+    answer_that_came_twice_answers_nobody_else
+    verb_that_nobody_goes_on_with_gives_up_its_connection
 }
 
 /// More than the reply to any of these verbs.
@@ -41,6 +48,13 @@ impl<M: Machine> Wired<M> {
             .await
             .expect("the server");
         Self { server, proxy, store }
+    }
+
+    /// Waits until the connection is back in the pool, or closed.
+    async fn idle(&self) {
+        while !["1 of 1 ", "0 of 0 "].iter().any(|idle| format!("{:?}", self.store).contains(idle)) {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Waits until the connection is back in the pool, so that the next reply is that to the next verb.
@@ -179,4 +193,156 @@ async fn connection_is_made_though_the_verb_that_wanted_it_gave_up<M: Machine>()
     })
     .await
     .expect("a connection");
+}
+
+/// What it asked is answered behind it, and the next verb gets its own answer over the same connection.
+async fn dropped_verb_goes_on_and_keeps_its_connection<M: Machine>() {
+    let wired = Wired::<M>::new(Duration::from_secs(5), 1).await;
+    let (store, seen) = (&wired.store, wired.proxy.seen());
+    let record = sample::record();
+    assert_eq!(store.create(&sample::key(), &record).await.expect("an answer"), Created::Created);
+    wired.settle().await;
+    let connections = seen.connections();
+    wired.proxy.set(Network::Delay(Duration::from_millis(20)));
+    for _ in 0..5 {
+        let (key, asked) = (sample::key(), seen.asked());
+        assert!(dropped_after(1, store.create(&key, &record)).await.is_none(), "answered at once");
+        wired.proxy.until(|seen| seen.asked() > asked).await;
+        assert_eq!(store.delete(&key).await.expect("an answer"), Deleted::Deleted);
+    }
+    assert_eq!(seen.connections(), connections);
+}
+
+/// Nothing else goes to the server, on the way of the request or off it.
+async fn each_verb_is_one_round_trip<M: Machine>() {
+    let wired = Wired::<M>::new(Duration::from_secs(5), 1).await;
+    let (store, seen) = (&wired.store, wired.proxy.seen());
+    for warm in [false, true] {
+        let mut before = seen.requests();
+        let mut costs = Vec::new();
+        let mut verb = |answer: bool| {
+            assert!(answer);
+            let all = seen.requests();
+            costs.push(all - std::mem::replace(&mut before, all));
+        };
+        let (key, first, second) = (sample::key(), sample::record(), sample::record());
+        let answer = store.create(&key, &first).await.expect("an answer") == Created::Created;
+        wired.settle().await;
+        verb(answer);
+        let answer = store.load(&key, Freshness::Latest).await.expect("an answer").is_some();
+        wired.settle().await;
+        verb(answer);
+        let answer =
+            store.touch(&key, first.version, MINUTE * 2).await.expect("an answer") == Touched::Touched;
+        wired.settle().await;
+        verb(answer);
+        let answer =
+            store.replace(&key, first.version, &second).await.expect("an answer") == Replaced::Replaced;
+        wired.settle().await;
+        verb(answer);
+        let answer = store.delete(&key).await.expect("an answer") == Deleted::Deleted;
+        wired.settle().await;
+        verb(answer);
+        // What came after the last answer.
+        verb(true);
+        let preparing = u64::from(!warm);
+        println!("{costs:?}");
+        assert_eq!(costs, [1, 1, 1, 1, 1, 0].map(|cost| cost + preparing * cost));
+    }
+}
+
+/// Whatever was asked before, and whatever is asked next.
+async fn answer_that_came_twice_answers_nobody_else<M: Machine>() {
+    let wired = Wired::<M>::new(Duration::from_secs(5), 1).await;
+    let (store, tag) = (&wired.store, PrincipalTag::from_bytes([7; 32]));
+    for round in 0..3 * 6 * 6 {
+        let (key, first, second) = (sample::key(), sample::record(), sample::record());
+        assert_eq!(store.create(&key, &first).await.expect("an answer"), Created::Created);
+        // On a connection that knows the statement already.
+        for network in [Network::Pass, Network::Duplicate] {
+            wired.idle().await;
+            wired.proxy.set(network);
+            let other = sample::key();
+            // An error says that it was noticed at once.
+            match round / 6 % 6 {
+                0 => drop(store.load(&other, Freshness::Latest).await),
+                1 => drop(store.load(&key, Freshness::Latest).await),
+                2 => drop(store.touch(&key, first.version, MINUTE).await),
+                3 => drop(store.create(&other, &second).await),
+                4 => drop(store.delete(&other).await),
+                _ => drop(store.entries(&tag).await),
+            }
+            wired.idle().await;
+        }
+        wired.proxy.set(Network::Pass);
+        match round % 6 {
+            0 => {
+                let touched = store.touch(&key, first.version, MINUTE * 2).await;
+                assert_eq!(touched.expect("its own"), Touched::Touched, "{round}");
+            }
+            1 => {
+                let replaced = store.replace(&key, first.version, &second).await;
+                assert_eq!(replaced.expect("its own"), Replaced::Replaced, "{round}");
+            }
+            2 => assert_eq!(store.delete(&key).await.expect("its own"), Deleted::Deleted, "{round}"),
+            // The first try may have made it, for all that is known, and somebody else taken its place.
+            3 => match store.create(&key, &second).await {
+                Ok(created) => assert_eq!(created, Created::Occupied, "{round}"),
+                Err(error) => assert_eq!(error.kind(), StoreErrorKind::Ambiguous, "{round}"),
+            },
+            4 => assert!(store.entries(&tag).await.expect("its own").entries.is_empty(), "{round}"),
+            _ => {}
+        }
+        let found = store.load(&key, Freshness::Latest).await.expect("its own");
+        let wanted = match round % 6 {
+            1 => Some(second.payload),
+            2 => None,
+            _ => Some(first.payload),
+        };
+        assert_eq!(found.map(|record| record.payload), wanted, "{round}");
+    }
+}
+
+/// Else a crowd of such verbs would be an outage for everybody else.
+async fn verb_that_nobody_goes_on_with_gives_up_its_connection<M: Machine>() {
+    let server = M::begin();
+    let timeout = Duration::from_secs(2);
+    let own = SqlStore::builder(&server.address()).with_max_connections(1).with_timeout(timeout);
+    let own = own.connect().await.expect("the server");
+    let pool =
+        PoolOptions::<M::Dialect>::new().max_connections(1).connect_lazy(&server.address()).expect("a URL");
+    let shared = SqlStore::builder_over(pool).with_timeout(timeout).connect_lazy().expect("a store");
+    for store in [own, shared] {
+        let (key, record) = (sample::key(), sample::record());
+        assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+        // Begun, and then left alone; and one that waits for the same connection, and is left alone, too.
+        let mut parked = Vec::new();
+        while parked.len() < 2 {
+            let mut verb = store.load(&key, Freshness::Latest);
+            // Now and then the reply is there before the poll ends.
+            if polled(verb.as_mut()).await.is_none() {
+                parked.push(verb);
+            }
+        }
+        tokio::time::sleep(timeout).await;
+        let found = store.load(&key, Freshness::Latest).await.expect("a connection");
+        assert_eq!(found.map(|found| found.version), Some(record.version));
+        for verb in parked {
+            match verb.await {
+                Ok(found) => assert_eq!(found.map(|found| found.version), Some(record.version)),
+                Err(error) => assert_eq!(error.kind(), StoreErrorKind::Timeout),
+            }
+        }
+    }
+}
+
+/// Polls once.
+async fn polled<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    std::future::poll_fn(|context| {
+        Poll::Ready(match future.as_mut().poll(context) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        })
+    })
+    .await
 }

@@ -49,12 +49,12 @@ async fn sessions_of_a_principal_are_found_by_the_index_of_postgres() {
     let (pool, _store) = crowd::<sqlx::Postgres>(&shared::url(POSTGRES)).await;
     let mut connection = pool.acquire().await.expect("a connection");
     let find = sqlx::query("SELECT name FROM pg_prepared_statements WHERE statement LIKE $1");
-    let found = find.bind("%UNION ALL SELECT id%").fetch_one(&mut *connection).await;
+    let found = find.bind("%UNION ALL SELECT NULL, id%").fetch_one(&mut *connection).await;
     let name: String = found.expect("a statement").get(0);
     for mode in ["force_custom_plan", "force_generic_plan"] {
         let set = format!("SET plan_cache_mode = {mode}");
         sqlx::raw_sql(AssertSqlSafe(set)).execute(&mut *connection).await.expect("a mode");
-        let explain = format!("EXPLAIN EXECUTE {name}('\\x01', '\\x{}')", "07".repeat(32));
+        let explain = format!("EXPLAIN EXECUTE {name}(1, '\\x01', '\\x{}')", "07".repeat(32));
         let rows = sqlx::raw_sql(AssertSqlSafe(explain)).fetch_all(&mut *connection).await.expect("a plan");
         let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         let plan = plan.join("\n");

@@ -1,6 +1,6 @@
 //! A new session on its way to the store.
 
-use cloakroom_codec::{Handle, Secret, TokenKey};
+use cloakroom_codec::{State, TokenKey, random_identity};
 
 use super::Write;
 use crate::commit::index::Entered;
@@ -17,13 +17,10 @@ impl Write<'_> {
         }
         let manager = self.manager();
         for _ in 0..HANDLE_TRIES {
-            let handle = Handle::random()?;
-            let secret = match &self.fresh_secret {
-                Some(secret) => Secret::clone(secret),
-                None => Secret::random()?,
-            };
+            let (handle, drawn) = random_identity()?;
+            let secret = self.fresh_secret.as_deref().cloned().unwrap_or(drawn);
             let key = manager.store_key(&handle);
-            let mut state = self.draft.clone();
+            let mut state = State::clone(&self.draft);
             state.secret_hash = manager.keys.secret_hash(&handle, &secret);
             state.predecessor = None;
             let mut sealed = self.seal(&key, state, Some(secret), News::Token, false)?;

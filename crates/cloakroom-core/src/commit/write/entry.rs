@@ -1,5 +1,7 @@
 //! What the index of principals learns of a session before its record is written.
 
+use std::sync::Arc;
+
 use cloakroom_codec::{State, TokenKey};
 
 use super::{Sealed, Write};
@@ -12,7 +14,7 @@ impl Write<'_> {
     pub(super) async fn enter(
         &mut self,
         key: &StoreKey,
-        before: Option<State>,
+        before: Option<Arc<State>>,
         after: &State,
         record_key: TokenKey,
     ) -> Result<()> {
@@ -22,7 +24,7 @@ impl Write<'_> {
         let is_resealed = record_key == TokenKey::Old;
         let step = Step {
             key,
-            before: before.as_ref(),
+            before: before.as_deref(),
             after,
             is_resealed,
             forerunners: &self.forerunners,

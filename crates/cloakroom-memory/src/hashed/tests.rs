@@ -1,4 +1,4 @@
-use super::digest_hash;
+use super::Hashed;
 
 /// How many of 6 400 digests fall into the fullest and the emptiest of 64 places.
 fn spread(offset: usize, place: impl Fn(u64) -> u64) -> (usize, usize) {
@@ -6,7 +6,7 @@ fn spread(offset: usize, place: impl Fn(u64) -> u64) -> (usize, usize) {
     for number in 0..6_400_u16 {
         let mut digest = [7; 32];
         digest[offset..offset + 2].copy_from_slice(&number.to_be_bytes());
-        places[usize::try_from(place(digest_hash(&digest)) % 64).unwrap()] += 1;
+        places[usize::try_from(place(Hashed::from(&digest).hash) % 64).unwrap()] += 1;
     }
     (*places.iter().min().unwrap(), *places.iter().max().unwrap())
 }

@@ -1,0 +1,186 @@
+//! Work that goes on when nobody waits for it any more, and that ends when nobody goes on with it.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
+
+/// How much later than its deadline a verb is given up.
+pub(crate) const GRACE: Duration = Duration::from_millis(20);
+
+/// How often a verb that is late, and is being gone on with at this moment, is looked at again.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// The work of a verb, done by whoever waits for it; dropped in the middle, it goes on in a task of its own. Neither dropped nor
+/// gone on with, it is taken away after its deadline by a verb that wants what it holds.
+pub(crate) struct Detaching<'a, F>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    work: Arc<Work<F>>,
+    deadline: Instant,
+    others: &'a UnderWay,
+    /// Where it stands among the others, once it was begun.
+    place: Option<Place>,
+    runtime: Handle,
+}
+
+/// How a verb ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum End<T> {
+    Answered(T),
+    Panicked,
+    /// Its deadline passed while nobody went on with it.
+    TakenAway,
+}
+
+/// The verbs that were begun in the tasks of those who wait for them.
+#[derive(Default)]
+pub(crate) struct UnderWay(Mutex<Places>);
+
+#[derive(Default)]
+struct Places {
+    taken: BTreeMap<Place, Arc<dyn Abandoned>>,
+    last: u64,
+}
+
+/// The deadline, and a number that is nobody else's.
+type Place = (Instant, u64);
+
+/// The lock is held by whoever goes on with the work, or takes it away.
+struct Work<F>(Mutex<Option<Pin<Box<F>>>>);
+
+trait Abandoned: Send + Sync {
+    /// Ends the work with all that it holds, unless somebody is going on with it at this moment.
+    fn end(&self) -> bool;
+}
+
+impl<'a, F> Detaching<'a, F>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    pub(crate) fn new(work: Pin<Box<F>>, deadline: Instant, others: &'a UnderWay, runtime: Handle) -> Self {
+        Self { work: Arc::new(Work(Mutex::new(Some(work)))), deadline, others, place: None, runtime }
+    }
+}
+
+impl<F> Future for Detaching<'_, F>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    type Output = End<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let mut work = this.work.lock();
+        let end = match work.as_mut() {
+            None => End::TakenAway,
+            // It is dropped after a panic, and nothing of it is seen again.
+            Some(work) => match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+                Ok(Poll::Pending) => {
+                    if this.place.is_none() {
+                        this.place = Some(this.others.enter(this.deadline, Arc::clone(&this.work)));
+                    }
+                    return Poll::Pending;
+                }
+                Ok(Poll::Ready(output)) => End::Answered(output),
+                Err(_) => End::Panicked,
+            },
+        };
+        *work = None;
+        drop(work);
+        this.others.leave(this.place.take());
+        Poll::Ready(end)
+    }
+}
+
+impl<F> Drop for Detaching<'_, F>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn drop(&mut self) {
+        let Some(place) = self.place.take() else { return };
+        self.others.leave(Some(place));
+        let work = self.work.lock().take();
+        if let Some(work) = work {
+            self.runtime.spawn(work.in_current_span());
+        }
+    }
+}
+
+impl<F> Work<F> {
+    fn lock(&self) -> MutexGuard<'_, Option<Pin<Box<F>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F: Send> Abandoned for Work<F> {
+    fn end(&self) -> bool {
+        let work = match self.0.try_lock() {
+            Ok(mut work) => work.take(),
+            Err(TryLockError::Poisoned(work)) => work.into_inner().take(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        drop(work);
+        true
+    }
+}
+
+impl UnderWay {
+    fn enter<F: Send + 'static>(&self, deadline: Instant, work: Arc<Work<F>>) -> Place {
+        let mut places = self.places();
+        places.last = places.last.wrapping_add(1);
+        let place = (deadline, places.last);
+        places.taken.insert(place, work);
+        place
+    }
+
+    fn leave(&self, place: Option<Place>) {
+        if let Some(place) = place {
+            self.places().taken.remove(&place);
+        }
+    }
+
+    /// Goes on with `wait`, and meanwhile takes away the verbs that are late and that nobody goes on with: they may hold what is
+    /// waited for.
+    pub(crate) async fn meanwhile<T>(&self, wait: impl Future<Output = T>) -> T {
+        let mut wait = std::pin::pin!(wait);
+        loop {
+            let again = self.take_away();
+            if let Ok(output) = timeout_at(again, wait.as_mut()).await {
+                return output;
+            }
+        }
+    }
+
+    /// Takes away those that are late, and tells when to look again.
+    fn take_away(&self) -> Instant {
+        let now = Instant::now();
+        let late: Vec<_> = {
+            let places = self.places();
+            let late = places.taken.iter().take_while(|((deadline, _), _)| *deadline + GRACE <= now);
+            late.map(|(place, work)| (*place, Arc::clone(work))).collect()
+        };
+        // Not under the lock: what they hold may be much.
+        for (place, work) in late {
+            if work.end() {
+                self.leave(Some(place));
+            }
+        }
+        let next = self.places().taken.keys().next().map(|(deadline, _)| *deadline + GRACE);
+        next.map_or(now + AGAIN, |next| next.max(now + AGAIN))
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+use std::future::{pending, poll_fn};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::sync::oneshot;
+use tokio::time::{advance, pause, sleep_until, timeout};
+
+use super::*;
+
+/// Polls once.
+async fn begin<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    poll_fn(|context| {
+        Poll::Ready(match Pin::new(&mut *future).poll(context) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+const TIME: Duration = Duration::from_secs(2);
+
+#[tokio::test]
+async fn verb_that_nobody_goes_on_with_is_taken_away_after_its_deadline() {
+    pause();
+    let others = UnderWay::default();
+    let (held, mut hold) = oneshot::channel::<()>();
+    let work = Box::pin(async move {
+        let _held = held;
+        pending::<()>().await;
+    });
+    let mut parked = Detaching::new(work, Instant::now() + TIME, &others, Handle::current());
+    assert_eq!(begin(&mut parked).await, None);
+    // What it holds is waited for: not before its deadline, and no longer than it takes after that.
+    let start = Instant::now();
+    let given_up = others.meanwhile(timeout(TIME * 2, &mut hold)).await;
+    assert!(matches!(given_up, Ok(Err(_))), "it is held still");
+    assert!((TIME..TIME + AGAIN + GRACE).contains(&start.elapsed()), "{:?}", start.elapsed());
+    assert_eq!(begin(&mut parked).await, Some(End::TakenAway));
+    assert!(others.places().taken.is_empty());
+}
+
+#[tokio::test]
+async fn verb_that_is_gone_on_with_is_left_alone() {
+    pause();
+    let others = UnderWay::default();
+    let deadline = Instant::now() + TIME;
+    // It wants something itself, when it is late.
+    let work = Box::pin(async move {
+        let inner = UnderWay::default();
+        inner.meanwhile(sleep_until(deadline + TIME)).await;
+        7
+    });
+    let mut verb = Detaching::new(work, deadline, &others, Handle::current());
+    assert_eq!(begin(&mut verb).await, None);
+    advance(TIME + GRACE).await;
+    let guard = verb.work.lock();
+    others.take_away();
+    assert_eq!(others.places().taken.len(), 1, "somebody goes on with it");
+    drop(guard);
+    assert_eq!(verb.await, End::Answered(7));
+    assert!(others.places().taken.is_empty());
+}
+
+#[tokio::test]
+async fn verb_that_is_dropped_goes_on_if_it_was_begun() {
+    let others = UnderWay::default();
+    let done = Arc::new(AtomicU32::new(0));
+    for is_begun in [false, true] {
+        let (go, wait) = oneshot::channel::<()>();
+        let count = Arc::clone(&done);
+        let work = Box::pin(async move {
+            let _ = wait.await;
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let mut verb = Detaching::new(work, Instant::now() + TIME, &others, Handle::current());
+        if is_begun {
+            assert_eq!(begin(&mut verb).await, None);
+        }
+        drop(verb);
+        assert!(others.places().taken.is_empty());
+        let _ = go.send(());
+    }
+    while done.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(done.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn panic_of_the_work_is_its_end() {
+    let others = UnderWay::default();
+    let work = Box::pin(async {
+        tokio::task::yield_now().await;
+        assert!(std::hint::black_box(false), "on purpose");
+    });
+    let verb = Detaching::new(work, Instant::now() + TIME, &others, Handle::current());
+    assert_eq!(verb.await, End::Panicked);
+    assert!(others.places().taken.is_empty());
+}
