@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -54,7 +54,13 @@ struct Places {
 type Place = (Instant, u64);
 
 /// The lock is held by whoever goes on with the work, or takes it away.
-struct Work<F>(Mutex<Option<Pin<Box<F>>>>);
+struct Work<F>(Mutex<Option<Begun<F>>>);
+
+struct Begun<F> {
+    future: Pin<Box<F>>,
+    /// Who waits for it. What would wake them goes with the work.
+    waker: Option<Waker>,
+}
 
 trait Abandoned: Send + Sync {
     /// Ends the work with all that it holds, unless somebody is going on with it at this moment.
@@ -66,7 +72,13 @@ where
     F: Future<Output: Send> + Send + 'static,
 {
     pub(crate) fn new(work: Pin<Box<F>>, deadline: Instant, others: &'a UnderWay, runtime: Handle) -> Self {
-        Self { work: Arc::new(Work(Mutex::new(Some(work)))), deadline, others, place: None, runtime }
+        Self {
+            work: Arc::new(Work(Mutex::new(Some(Begun { future: work, waker: None })))),
+            deadline,
+            others,
+            place: None,
+            runtime,
+        }
     }
 }
 
@@ -82,8 +94,12 @@ where
         let end = match work.as_mut() {
             None => End::TakenAway,
             // It is dropped after a panic, and nothing of it is seen again.
-            Some(work) => match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+            Some(work) => match catch_unwind(AssertUnwindSafe(|| work.future.as_mut().poll(context))) {
                 Ok(Poll::Pending) => {
+                    match &mut work.waker {
+                        Some(waker) => waker.clone_from(context.waker()),
+                        waker => *waker = Some(context.waker().clone()),
+                    }
                     if this.place.is_none() {
                         this.place = Some(this.others.enter(this.deadline, Arc::clone(&this.work)));
                     }
@@ -109,13 +125,13 @@ where
         self.others.leave(Some(place));
         let work = self.work.lock().take();
         if let Some(work) = work {
-            self.runtime.spawn(work.in_current_span());
+            self.runtime.spawn(work.future.in_current_span());
         }
     }
 }
 
 impl<F> Work<F> {
-    fn lock(&self) -> MutexGuard<'_, Option<Pin<Box<F>>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Begun<F>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -127,7 +143,13 @@ impl<F: Send> Abandoned for Work<F> {
             Err(TryLockError::Poisoned(work)) => work.into_inner().take(),
             Err(TryLockError::WouldBlock) => return false,
         };
-        drop(work);
+        if let Some(Begun { future, waker }) = work {
+            drop(future);
+            // Nothing else is left that would.
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
         true
     }
 }

@@ -40,6 +40,19 @@ async fn verb_that_nobody_goes_on_with_is_taken_away_after_its_deadline() {
 }
 
 #[tokio::test]
+async fn who_waits_for_a_verb_that_is_taken_away_is_woken() {
+    pause();
+    let others = UnderWay::default();
+    let verb = Detaching::new(Box::pin(pending::<()>()), Instant::now() + TIME, &others, Handle::current());
+    // Nothing but the taking away wakes it.
+    let (ended, ()) = tokio::join!(timeout(TIME * 4, verb), async {
+        advance(TIME + GRACE).await;
+        others.take_away();
+    });
+    assert_eq!(ended, Ok(End::TakenAway));
+}
+
+#[tokio::test]
 async fn verb_that_is_gone_on_with_is_left_alone() {
     pause();
     let others = UnderWay::default();
