@@ -24,6 +24,8 @@ const START: Duration = Duration::from_secs(60);
 const GREETING: Duration = Duration::from_secs(1);
 /// The version of the protocol, which a greeting names; an error has another byte in its place.
 const PROTOCOL: u8 = 10;
+/// How often a data directory is begun: while it makes one, 10.11 was seen to crash, once in a great many times.
+const INSTALLATIONS: u32 = 3;
 /// What is done to a new data directory.
 const PREPARATIONS: &str = "\
 FLUSH PRIVILEGES;
@@ -282,16 +284,28 @@ fn prepare(directory: &PrivateDirectory) -> Result<()> {
     Template::of("mariadb", (version, server, user, PREPARATIONS, INNODB)).fill(
         &directory.join(DATA),
         |data| {
-            let mut install = Program::MariadbInstallDb.command()?;
-            install.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
-            install.args(INNODB).args(as_root()).arg(format!("--datadir={}", data.display()));
-            client::run(install, directory.path())?;
+            let mut tries = INSTALLATIONS;
+            while let Err(error) = install(data, directory) {
+                tries -= 1;
+                if tries == 0 {
+                    return Err(error);
+                }
+                // What it has left is in the way of the next.
+                let _ = fs::remove_dir_all(data);
+            }
             let mut bootstrap = Program::Mariadbd.command()?;
             bootstrap.arg("--no-defaults").args(as_root()).args(INNODB);
             bootstrap.arg("--bootstrap").arg(format!("--datadir={}", data.display()));
             client::run_with(bootstrap, directory.path(), PREPARATIONS).map(drop)
         },
     )
+}
+
+fn install(data: &Path, directory: &PrivateDirectory) -> Result<()> {
+    let mut install = Program::MariadbInstallDb.command()?;
+    install.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
+    install.args(INNODB).args(as_root()).arg(format!("--datadir={}", data.display()));
+    client::run(install, directory.path()).map(drop)
 }
 
 /// Otherwise it refuses to run as root.
