@@ -8,8 +8,12 @@ use tokio::time::{advance, pause};
 use super::{Checkout, Connections, IDLE, LIFETIME, Loss};
 
 fn pool(most: u32) -> Arc<Connections<Sqlite>> {
+    patient(most, Duration::from_secs(20))
+}
+
+fn patient(most: u32, patience: Duration) -> Arc<Connections<Sqlite>> {
     let options = SqliteConnectOptions::new().in_memory(true);
-    Connections::new(options, most, Duration::from_millis(200), Loss::Replaced)
+    Connections::new(options, most, patience, Loss::Replaced)
 }
 
 async fn new(pool: &Arc<Connections<Sqlite>>) -> Checkout<Sqlite> {
@@ -92,7 +96,7 @@ async fn connection_in_doubt_is_asked_before_it_is_used() {
 
 #[tokio::test]
 async fn full_pool_is_waited_for() {
-    let pool = pool(2);
+    let pool = patient(2, Duration::from_secs(1));
     let (first, second) = (new(&pool).await, new(&pool).await);
     assert!(matches!(pool.wait().await, Err(sqlx::Error::PoolTimedOut)));
     let third = tokio::spawn({
