@@ -23,8 +23,18 @@ const LINES: usize = 4;
 const TICK: Duration = Duration::from_millis(5);
 
 /// Commands of clients that greet, of this test, and of nobody's session.
-const OVERHEAD: [&str; 9] =
-    ["info", "config|resetstat", "config|get", "ping", "hello", "client|setinfo", "auth", "select", "dbsize"];
+const OVERHEAD: [&str; 10] = [
+    "info",
+    "config|resetstat",
+    "config|get",
+    "ping",
+    "echo",
+    "hello",
+    "client|setinfo",
+    "auth",
+    "select",
+    "dbsize",
+];
 
 /// What one request of a kind costs: the requests to the store that it makes.
 struct Cost {
