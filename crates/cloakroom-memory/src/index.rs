@@ -10,6 +10,7 @@ use crate::expiring_map::{Due, ExpiringMap, Position};
 use crate::hashed::Hashed;
 use crate::list::{Entered, List};
 use crate::meter::{Full, Meter};
+use crate::search::{Search, Swept};
 use crate::shards::Shards;
 
 #[cfg(test)]
@@ -55,7 +56,7 @@ impl Index {
     }
 
     pub(crate) fn enter(&self, tag: &PrincipalTag, key: &StoreKey, ttl: Duration) -> Result<(), Full> {
-        self.retrying(|| {
+        self.searching(|| {
             self.at(tag, |part, now| {
                 let list = part.alive(tag, now, &self.used);
                 if !list.is_some_and(|at| part.lists.value(at).contains(key)) {
@@ -83,7 +84,7 @@ impl Index {
         ttl: Duration,
         evict: &[StoreKey],
     ) -> Result<Admitted, Full> {
-        self.retrying(|| {
+        self.searching(|| {
             self.at(tag, |part, now| {
                 let at = part.alive(tag, now, &self.used);
                 let list = at.map(|at| part.lists.value(at));
@@ -144,11 +145,10 @@ impl Index {
     }
 
     /// Runs a verb on the part that `tag` belongs to, after a step of sweeping.
-    fn at<T>(&self, tag: &PrincipalTag, verb: impl FnOnce(&mut Part, Deadline) -> T) -> T {
+    fn at<T>(&self, tag: &PrincipalTag, verb: impl FnOnce(&mut Part, Deadline) -> T) -> (T, Swept) {
         let (mut part, now) = self.part(tag);
         let answer = verb(&mut part, now);
-        part.sweep(now, &self.used);
-        answer
+        (answer, part.sweep(now, &self.used))
     }
 
     /// The part that `tag` belongs to, and the time, which never goes back on one part.
@@ -157,18 +157,16 @@ impl Index {
         (part, Deadline::at(self.clock.monotonic()))
     }
 
-    /// Runs a verb again for as long as sweeping elsewhere makes room.
-    fn retrying<T>(&self, verb: impl Fn() -> Result<T, Full>) -> Result<T, Full> {
+    /// Runs a verb that needs room, again for as long as its search finds some.
+    fn searching<T>(&self, verb: impl Fn() -> (Result<T, Full>, Swept)) -> Result<T, Full> {
+        let mut search = Search::new();
+        let step = |part: &mut Part| part.sweep(Deadline::at(self.clock.monotonic()), &self.used);
         loop {
-            let answer = verb();
-            if answer.is_ok() || !self.sweep_somewhere() {
+            let (answer, own) = verb();
+            if answer.is_ok() || !search.finds_room(own, &self.parts, step) {
                 return answer;
             }
         }
-    }
-
-    fn sweep_somewhere(&self) -> bool {
-        self.parts.each().any(|mut part| part.sweep(Deadline::at(self.clock.monotonic()), &self.used) > 0)
     }
 }
 
@@ -201,27 +199,31 @@ impl Part {
         at
     }
 
-    /// Looks through the lists whose first key is due, a few of them, and says how many.
-    fn sweep(&mut self, now: Deadline, used: &Meter) -> usize {
-        let mut swept = 0;
-        while swept < STEP {
+    /// Looks through the lists whose first key is due, a few of them: each of their keys counts.
+    fn sweep(&mut self, now: Deadline, used: &Meter) -> Swept {
+        let mut swept = Swept::default();
+        for _ in 0..STEP {
             match self.lists.due(now) {
                 Due::Nothing => break,
-                Due::Later => {}
-                Due::Now(at) => self.prune(at, now, used),
+                Due::Later => swept.looked += 1,
+                Due::Now(at) => {
+                    swept.looked += self.lists.value(at).len();
+                    swept.buried += self.prune(at, now, used);
+                }
             }
-            swept += 1;
         }
         swept
     }
 
-    fn prune(&mut self, at: Position, now: Deadline, used: &Meter) {
+    /// Removes the keys whose time has come, and says how many.
+    fn prune(&mut self, at: Position, now: Deadline, used: &Meter) -> usize {
         let pruned = self.lists.value_mut(at).prune(now);
         used.release(pruned);
         if pruned > 0 {
             self.bump(at);
         }
         self.settle(at);
+        pruned
     }
 
     /// Gives a list the deadline of its first key, or takes it out if it is empty.

@@ -8,6 +8,7 @@ mod index;
 mod list;
 mod meter;
 mod room;
+mod search;
 mod shard;
 mod shards;
 mod slot;

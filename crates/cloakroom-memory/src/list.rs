@@ -7,6 +7,9 @@ use cloakroom_core::{Entry as Listed, PrincipalTag, StoreKey};
 use crate::deadline::Deadline;
 use crate::expiring_map::Keyed;
 
+#[cfg(test)]
+mod tests;
+
 /// Keys with their deadlines, sorted by key: most principals have one session, a few have thousands.
 #[derive(Debug)]
 pub(crate) struct List {
@@ -82,7 +85,9 @@ impl List {
 
     /// Removes a key and says whether it was there.
     pub(crate) fn remove(&mut self, key: &StoreKey) -> bool {
-        self.find(key).map(|place| self.entries.remove(place)).is_ok()
+        let removed = self.find(key).map(|place| self.entries.remove(place)).is_ok();
+        self.give_back();
+        removed
     }
 
     /// Removes a key whose record died at `death`, unless it was entered later, for a successor.
@@ -99,6 +104,7 @@ impl List {
         let before = self.entries.len();
         self.entries
             .retain(|entry| now.since(entry.entered) < age || keys.binary_search(&entry.key).is_err());
+        self.give_back();
         before - self.entries.len()
     }
 
@@ -106,7 +112,15 @@ impl List {
     pub(crate) fn prune(&mut self, now: Deadline) -> usize {
         let before = self.entries.len();
         self.entries.retain(|entry| !entry.deadline.has_passed(now));
+        self.give_back();
         before - self.entries.len()
+    }
+
+    /// Lets go of memory that the list needed once: what one principal had is room for another.
+    fn give_back(&mut self) {
+        if self.entries.len() < self.entries.capacity() / 4 {
+            self.entries.shrink_to(2 * self.entries.len());
+        }
     }
 
     fn find(&self, key: &StoreKey) -> Result<usize, usize> {

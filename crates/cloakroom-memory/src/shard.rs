@@ -10,13 +10,14 @@ use crate::hashed::Hashed;
 use crate::index::{Index, Parting};
 use crate::meter::Full;
 use crate::room::Room;
+use crate::search::Swept;
 use crate::slot::Slot;
 
 #[cfg(test)]
 mod tests;
 
 /// How many expired records a verb removes on its way: more than it can add, so that they run out.
-const STEP: usize = 4;
+pub(crate) const STEP: usize = 4;
 
 /// Some of the records.
 pub(crate) type Shard = ExpiringMap<Slot>;
@@ -96,16 +97,19 @@ impl Scene<'_> {
         Deleted::Deleted
     }
 
-    /// Removes the records that expired first, a few of them, and says how many it looked at.
-    pub(crate) fn sweep(&mut self) -> usize {
-        let mut swept = 0;
-        while swept < STEP {
+    /// Removes the records that expired first, a few of them.
+    pub(crate) fn sweep(&mut self) -> Swept {
+        let mut swept = Swept::default();
+        while swept.looked < STEP {
             match self.shard.due(self.now) {
                 Due::Nothing => break,
                 Due::Later => {}
-                Due::Now(at) => self.bury(at),
+                Due::Now(at) => {
+                    self.bury(at);
+                    swept.buried += 1;
+                }
             }
-            swept += 1;
+            swept.looked += 1;
         }
         swept
     }

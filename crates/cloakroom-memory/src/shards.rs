@@ -31,9 +31,9 @@ impl<T> Shards<T> {
         lock(&self.0[number])
     }
 
-    /// Locks one part after the other.
-    pub(crate) fn each(&self) -> impl Iterator<Item = MutexGuard<'_, T>> {
-        self.0.iter().map(lock)
+    /// Locks a part by its number, of which the first is zero; `None` past the last.
+    pub(crate) fn numbered(&self, number: usize) -> Option<MutexGuard<'_, T>> {
+        self.0.get(number).map(lock)
     }
 }
 

@@ -15,8 +15,12 @@ use crate::hashed::Hashed;
 use crate::index::Index;
 use crate::meter::Full;
 use crate::room::{Bounds, Room};
+use crate::search::{Search, Swept};
 use crate::shard::{Scene, Shard};
 use crate::shards::Shards;
+
+#[cfg(test)]
+mod tests;
 
 /// Keeps sessions in the memory of this process, up to a bound.
 ///
@@ -26,12 +30,15 @@ use crate::shards::Shards;
 /// # Bounds
 ///
 /// By default a store holds 1 000 000 records, so that what it spends on them beyond payloads stays near
-/// 150 MB, and 1 GiB of payload, which is a million sessions of 1 KiB. Of both bounds the last tenth is for
-/// records that have a principal: a flood of anonymous sessions is refused with
-/// [`Full`](StoreErrorKind::Full) while users go on logging in. A live record is never evicted, and one that
-/// has expired never stands in the way of a new one. A record that is there can always be replaced by one
-/// that is no larger, touched and deleted. The index of principals holds as many entries as there may be
-/// records.
+/// 150 MB, or near 400 MB if each has a principal, and 1 GiB of payload, which is a million sessions of
+/// 1 KiB. Of both bounds the last tenth is for records that have a principal: a flood of anonymous sessions
+/// is refused with [`Full`](StoreErrorKind::Full) while users go on logging in. A live record is never
+/// evicted. A record that is there can always be replaced by one that is no larger, touched and deleted. The
+/// index of principals holds as many entries as there may be records.
+///
+/// What has expired makes room for what is new. A verb that finds the store full looks for it, at about
+/// 1 000 records whose time had come as they were first written; where so many live on, it answers `Full`,
+/// and the next verb goes on behind them.
 ///
 /// # Time
 ///
@@ -150,41 +157,43 @@ impl MemoryStore {
     }
 
     /// Runs a verb on the shard of `key`, and then a step of sweeping.
-    fn at<T>(&self, key: &StoreKey, verb: impl FnOnce(&mut Scene<'_>, Hashed<'_>) -> T) -> T {
+    fn at<T>(&self, key: &StoreKey, verb: impl FnOnce(&mut Scene<'_>, Hashed<'_>) -> T) -> (T, Swept) {
         let key = Hashed::from(key.as_bytes());
         let mut shard = self.0.shards.of(key);
         let mut scene = self.0.scene(&mut shard);
         let answer = verb(&mut scene, key);
-        scene.sweep();
-        answer
+        (answer, scene.sweep())
     }
 
-    /// Runs a verb that needs room for `record`, again for as long as sweeping elsewhere makes some.
+    /// Runs a verb that needs room for `record`, again for as long as its search finds some.
     fn with_room<T>(
         &self,
         key: &StoreKey,
         record: &Record,
         mut verb: impl FnMut(&mut Scene<'_>, Hashed<'_>) -> Result<T, Full>,
     ) -> Result<T, StoreError> {
+        let mut search = Search::new();
         loop {
-            match self.at(key, &mut verb) {
+            let (answer, own) = self.at(key, &mut verb);
+            match answer {
                 Ok(answer) => return Ok(answer),
                 Err(Full) if self.0.room.can_never_hold(record) => {
                     return Err(error(StoreErrorKind::TooLarge));
                 }
-                Err(Full) if self.sweep_somewhere() => {}
-                Err(Full) => return Err(error(StoreErrorKind::Full)),
+                Err(Full) => {}
+            }
+            if !search.finds_room(own, &self.0.shards, |shard| self.0.scene(shard).sweep()) {
+                return Err(error(StoreErrorKind::Full));
             }
         }
     }
 
+    /// Removes all that has expired. The lock of a shard is let go after each step.
     fn sweep(&self) {
-        while self.sweep_somewhere() {}
-    }
-
-    /// Takes one step of sweeping in the first shard that needs it; no step means that none does.
-    fn sweep_somewhere(&self) -> bool {
-        self.0.shards.each().any(|mut shard| self.0.scene(&mut shard).sweep() > 0)
+        let mut number = 0;
+        while let Some(mut shard) = self.0.shards.numbered(number) {
+            number += usize::from(self.0.scene(&mut shard).sweep().looked == 0);
+        }
     }
 }
 
@@ -198,7 +207,7 @@ impl Inner {
 #[async_trait]
 impl Store for MemoryStore {
     async fn load(&self, key: &StoreKey, _freshness: Freshness) -> Result<Option<Record>, StoreError> {
-        Ok(self.at(key, |scene, key| scene.load(key)))
+        Ok(self.at(key, |scene, key| scene.load(key)).0)
     }
 
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
@@ -215,11 +224,11 @@ impl Store for MemoryStore {
     }
 
     async fn touch(&self, key: &StoreKey, expected: Version, ttl: Duration) -> Result<Touched, StoreError> {
-        Ok(self.at(key, |scene, key| scene.touch(key, expected, ttl)))
+        Ok(self.at(key, |scene, key| scene.touch(key, expected, ttl)).0)
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<Deleted, StoreError> {
-        Ok(self.at(key, |scene, key| scene.delete(key)))
+        Ok(self.at(key, |scene, key| scene.delete(key)).0)
     }
 
     fn principals(&self) -> Option<&dyn PrincipalIndex> {

@@ -171,4 +171,9 @@ impl<V> ExpiringMap<V> {
     pub(crate) fn allocated(&self) -> usize {
         self.table.allocation_size() + self.queue.capacity() * size_of::<super::Reminder>()
     }
+
+    /// How many reminders are due.
+    pub(crate) fn overdue(&self, now: Deadline) -> usize {
+        self.queue.iter().filter(|reminder| reminder.0.at.has_passed(now)).count()
+    }
 }

@@ -115,6 +115,17 @@ fn the_expired_make_room_wherever_they_lie() {
 }
 
 #[test]
+fn the_last_that_expired_makes_room_wherever_it_lies() {
+    let (store, clock) = store();
+    let store = store.with_max_entries(1);
+    // Some of them in the part that the one before lies in, which the verb itself sweeps.
+    for number in 0..1000 {
+        assert_eq!(create(&store, number, 10), CREATED, "{number}");
+        clock.advance(MINUTE);
+    }
+}
+
+#[test]
 fn verbs_sweep_what_expired() {
     let (store, clock) = store();
     for number in 0..10_000 {

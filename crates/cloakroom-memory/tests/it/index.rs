@@ -138,6 +138,17 @@ fn a_full_index_answers_although_a_list_was_extended() {
 }
 
 #[test]
+fn the_last_entry_that_expired_makes_room_wherever_it_lies() {
+    let (store, clock) = store();
+    let store = store.with_max_entries(1);
+    for number in 0..1000 {
+        let tag = cloakroom_core::PrincipalTag::from_bytes(*key(number).as_bytes());
+        now(index(&store).enter(&tag, &key(0), MINUTE)).unwrap();
+        clock.advance(MINUTE);
+    }
+}
+
+#[test]
 fn verbs_sweep_what_expired() {
     let (store, clock) = store();
     for number in 0..=255 {
