@@ -46,7 +46,10 @@ pub struct Visit(Arc<Shelf>);
 struct Shelf {
     manager: Arc<Inner>,
     ticket: Ticket,
-    found: OnceLock<Result<Found>>,
+    /// `None` where the response went out before anybody had a session. Who writes this first decides which it is.
+    found: OnceLock<Option<Result<Found>>>,
+    /// What somebody found who asked when the response was out.
+    late: OnceLock<Box<Result<Found>>>,
     /// One load at a time. Neither this nor the turn of a commit takes memory while nobody waits.
     turn: Mutex<()>,
     /// Somebody asked for the session, even if the load was dropped.
@@ -72,13 +75,21 @@ pub(crate) enum Ticket {
 
 impl Visit {
     pub(crate) fn new(manager: Arc<Inner>, ticket: Ticket) -> Self {
-        let (found, asked) = (OnceLock::new(), AtomicBool::new(false));
-        Self(Arc::new(Shelf { manager, ticket, found, turn: Mutex::new(()), asked }))
+        Self(Arc::new(Shelf {
+            manager,
+            ticket,
+            found: OnceLock::new(),
+            late: OnceLock::new(),
+            turn: Mutex::new(()),
+            asked: AtomicBool::new(false),
+        }))
     }
 
     /// The session of this request. The first call loads it, later ones share what it found.
     ///
-    /// A visitor without a session gets an empty one, which costs nothing until something is written.
+    /// A visitor without a session gets an empty one, which costs nothing until something is written. Who asks for the first
+    /// time when the response has gone out gets a session to read: what is written to it is
+    /// [`Committed`](ErrorKind::Committed), as with one that was asked for earlier.
     ///
     /// # Errors
     ///
@@ -91,23 +102,34 @@ impl Visit {
     /// that is neither polled nor dropped, beside a `select!` that went on without it, may hold up the others for ever.
     pub async fn session(&self) -> Result<Session> {
         self.0.asked.store(true, Ordering::Relaxed);
-        let found = match self.0.found.get() {
-            Some(found) => found,
+        match self.looked_up() {
+            Some(session) => session,
             None => self.load_once().await,
-        };
-        match found {
-            Ok(found) => Ok(found.session.clone()),
-            Err(error) => Err(error.clone()),
         }
     }
 
-    async fn load_once(&self) -> &Result<Found> {
+    async fn load_once(&self) -> Result<Session> {
         let _turn = self.0.turn.lock().await;
-        if let Some(found) = self.0.found.get() {
-            return found;
+        if let Some(session) = self.looked_up() {
+            return session;
         }
-        let found = self.load().await;
-        self.0.found.get_or_init(|| found)
+        let loaded = self.load().await;
+        let session = handle(&loaded);
+        if let Err(Some(late)) = self.0.found.set(Some(loaded)) {
+            if let Ok(session) = &session {
+                seal_off(session.shared());
+            }
+            let _ = self.0.late.set(Box::new(late));
+        }
+        session
+    }
+
+    /// What a load before this one found.
+    fn looked_up(&self) -> Option<Result<Session>> {
+        match self.0.found.get()? {
+            Some(found) => Some(handle(found)),
+            None => self.0.late.get().map(|late| handle(late)),
+        }
     }
 
     /// Stores what the handler changed, and says what the response must carry. Call it once, before the
@@ -157,10 +179,10 @@ impl Visit {
         Some(self.reply(found, may_pass, committed))
     }
 
-    /// The session that somebody asked for; else what there is to say.
+    /// The session that somebody asked for; else what there is to say. Who has none by now gets one to read only.
     fn found(&self) -> std::result::Result<&Found, Reply> {
         let manager = &self.0.manager;
-        match self.0.found.get() {
+        match self.0.found.get_or_init(|| None) {
             None if self.0.asked.load(Ordering::Relaxed) => Err(reply(manager, None, CacheRule::NoStore)),
             None => Err(Reply::untouched(manager.events.clone())),
             Some(Err(_)) => Err(reply(manager, None, CacheRule::NoStore)),
@@ -182,7 +204,7 @@ impl Visit {
     pub fn failed(&self) -> Reply {
         let manager = &self.0.manager;
         let mut reply = reply(manager, Some(Error::new(ErrorKind::Other)), CacheRule::NoStore);
-        if let Some(Ok(found)) = self.0.found.get() {
+        if let Some(Some(Ok(found))) = self.0.found.get() {
             reply.token = self.news(found);
         }
         reply
@@ -238,7 +260,15 @@ impl Visit {
 
 impl fmt::Debug for Visit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Visit").field("looked_at", &self.0.found.get().is_some()).finish_non_exhaustive()
+        f.debug_struct("Visit").field("looked_at", &self.looked_up().is_some()).finish_non_exhaustive()
+    }
+}
+
+/// A handle on what was found.
+fn handle(found: &Result<Found>) -> Result<Session> {
+    match found {
+        Ok(found) => Ok(found.session.clone()),
+        Err(error) => Err(error.clone()),
     }
 }
 

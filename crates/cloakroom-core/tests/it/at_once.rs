@@ -181,3 +181,44 @@ async fn a_session_that_its_client_carries_is_handed_back_and_forgotten_at_once(
         .await;
     assert!(response.set_cookie().is_some() && browser.token.is_none(), "{response:?}");
 }
+
+#[tokio::test]
+async fn who_asks_after_the_response_can_write_no_more() {
+    let world = World::new();
+    let mut browser = world.logged_in("ada").await;
+    world.request(&mut browser, |s| s.set("a", &1)).await;
+    for at_once in [true, false] {
+        let visit = world.visit(&browser);
+        let reply = if at_once { visit.commit_at_once().unwrap() } else { visit.commit().await };
+        assert!(reply.is_untouched(), "nobody has asked");
+        let before = world.model.dump();
+        for _ in 0..2 {
+            let session = visit.session().await.unwrap();
+            assert_eq!(session.get::<i64>("a").unwrap(), Some(1));
+            assert_eq!(session.set("a", &2).unwrap_err().kind(), ErrorKind::Committed);
+            assert_eq!(
+                session.save().await.map_err(|error| error.kind()),
+                Ok(()),
+                "there is nothing to save"
+            );
+        }
+        drop(visit.commit().await);
+        assert_eq!(world.model.dump(), before);
+    }
+}
+
+#[tokio::test]
+async fn load_that_waits_across_the_response_finds_a_session_to_read() {
+    let world = waiting_world();
+    let mut browser = world.logged_in("ada").await;
+    world.request(&mut browser, |s| s.set("a", &1)).await;
+    let visit = world.visit(&browser);
+    let mut load = Box::pin(visit.session());
+    assert!(futures_util::poll!(&mut load).is_pending());
+    let response = at_once(&visit, &mut browser).expect("nothing is written");
+    assert_eq!((response.status, response.header("cache-control")), (None, Some("no-store")));
+    let session = load.await.unwrap();
+    assert_eq!(session.get::<i64>("a").unwrap(), Some(1));
+    assert_eq!(session.set("a", &2).unwrap_err().kind(), ErrorKind::Committed);
+    assert_eq!(visit.session().await.unwrap().set("a", &2).unwrap_err().kind(), ErrorKind::Committed);
+}
