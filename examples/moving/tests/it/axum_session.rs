@@ -11,6 +11,7 @@ use cloakroom::{Login, Result};
 use moving::from_axum_session::{Bridge, Old, bridge};
 use sqlx::sqlite::SqlitePool;
 
+use crate::file::File;
 use crate::site::{BASKET, Gate, routes, sessions, tomorrow};
 use crate::stories::Stage;
 
@@ -70,10 +71,10 @@ fn new_app(pool: &SqlitePool, key: Option<Key>, database_key: Option<Key>, gate:
         .layer(SessionLayer::new(sessions()))
 }
 
-async fn database(name: &str) -> SqlitePool {
-    let file = std::env::temp_dir().join(format!("moving-{}-axum-{name}.db", std::process::id()));
-    let _ = std::fs::remove_file(&file);
-    SqlitePool::connect(&format!("sqlite:{}?mode=rwc", file.display())).await.unwrap()
+/// A database, and the file that it lies in.
+async fn database(name: &str) -> (SqlitePool, File) {
+    let file = File::new(&format!("axum-{name}"));
+    (SqlitePool::connect(&file.url()).await.unwrap(), file)
 }
 
 /// Without its copy in memory, so that the old application sees what the database says.
@@ -83,14 +84,14 @@ fn config() -> SessionConfig {
 
 #[tokio::test]
 async fn plain_ids() {
-    let (pool, gate) = (database("plain").await, Gate::default());
+    let ((pool, _file), gate) = (database("plain").await, Gate::default());
     let (old, new) = (old_app(&pool, config()).await, new_app(&pool, None, None, gate.clone()));
     Stage { old, new, gate, cookie: "session", ends: true }.all().await;
 }
 
 #[tokio::test]
 async fn signed_ids() {
-    let (pool, gate) = (database("signed").await, Gate::default());
+    let ((pool, _file), gate) = (database("signed").await, Gate::default());
     let key = Key::from(&[7; 64]);
     let old = old_app(&pool, config().with_key(key.clone())).await;
     let new = new_app(&pool, Some(key), None, gate.clone());
@@ -99,7 +100,7 @@ async fn signed_ids() {
 
 #[tokio::test]
 async fn encrypted_sessions() {
-    let (pool, gate) = (database("encrypted").await, Gate::default());
+    let ((pool, _file), gate) = (database("encrypted").await, Gate::default());
     let key = Key::from(&[9; 64]);
     let old = old_app(&pool, config().with_database_key(key.clone())).await;
     let new = new_app(&pool, None, Some(key), gate.clone());

@@ -2,6 +2,7 @@
 
 mod actix_session;
 mod axum_session;
+mod file;
 mod site;
 mod stories;
 mod tower_sessions;

@@ -14,6 +14,7 @@ use tower_sessions::{Expiry, SessionManagerLayer, SessionStore};
 use tower_sessions_sqlx_store::SqliteStore;
 use tower_sessions_sqlx_store::sqlx::sqlite::SqlitePool;
 
+use crate::file::File;
 use crate::site::{BASKET, Browser, Gate, Site, routes, sessions, tomorrow, yesterday};
 use crate::stories::Stage;
 
@@ -71,16 +72,10 @@ fn new_app<S: SessionStore>(
 }
 
 /// One file for the old and the new application, each with a pool of its own.
-async fn sqlite(file: &str) -> SqliteStore {
-    let store = SqliteStore::new(SqlitePool::connect(&format!("sqlite:{file}?mode=rwc")).await.unwrap());
+async fn sqlite(file: &File) -> SqliteStore {
+    let store = SqliteStore::new(SqlitePool::connect(&file.url()).await.unwrap());
     store.migrate().await.unwrap();
     store
-}
-
-fn file(name: &str) -> String {
-    let file = std::env::temp_dir().join(format!("moving-{}-{name}.db", std::process::id()));
-    let _ = std::fs::remove_file(&file);
-    file.to_str().unwrap().to_owned()
 }
 
 fn layer<S: SessionStore>(store: S) -> SessionManagerLayer<S> {
@@ -89,7 +84,7 @@ fn layer<S: SessionStore>(store: S) -> SessionManagerLayer<S> {
 
 #[tokio::test]
 async fn plain_cookies_and_sqlite() {
-    let (file, gate) = (file("plain"), Gate::default());
+    let (file, gate) = (File::new("plain"), Gate::default());
     let old = old_routes().layer(layer(sqlite(&file).await));
     let new = new_app(sqlite(&file).await, plain, tomorrow(), gate.clone());
     Stage { old, new, gate, cookie: NAME, ends: true }.all().await;
@@ -97,7 +92,7 @@ async fn plain_cookies_and_sqlite() {
 
 #[tokio::test]
 async fn signed_and_private_cookies() {
-    let (file, gate) = (file("keys"), Gate::default());
+    let (file, gate) = (File::new("keys"), Gate::default());
     let old = old_routes().layer(layer(sqlite(&file).await).with_signed(key()));
     let read = |jar: &CookieJar| Some(jar.signed(&key()).get(NAME)?.value().to_owned());
     let new = new_app(sqlite(&file).await, read, tomorrow(), gate.clone());
@@ -111,9 +106,9 @@ async fn signed_and_private_cookies() {
 
 #[tokio::test]
 async fn an_outage_of_the_old_store_is_no_logout() {
-    let file = file("outage");
+    let file = File::new("outage");
     let old = old_routes().layer(layer(sqlite(&file).await));
-    let pool = SqlitePool::connect(&format!("sqlite:{file}")).await.unwrap();
+    let pool = SqlitePool::connect(&file.url()).await.unwrap();
     let new = new_app(SqliteStore::new(pool.clone()), plain, tomorrow(), Gate::default());
     let mut ada = Browser::default();
     ada.post(&old, "/login").await;
@@ -126,7 +121,7 @@ async fn an_outage_of_the_old_store_is_no_logout() {
 
 #[tokio::test]
 async fn after_the_date_nobody_is_taken_over() {
-    let file = file("late");
+    let file = File::new("late");
     let old = old_routes().layer(layer(sqlite(&file).await));
     let new = new_app(sqlite(&file).await, plain, yesterday(), Gate::default());
     let mut ada = Browser::default();
