@@ -1,3 +1,4 @@
+use actix_session::storage::RedisSessionStore;
 use actix_session::{Session, SessionMiddleware};
 use actix_web::cookie::Key;
 use actix_web::{App, HttpServer, web};
@@ -11,17 +12,10 @@ async fn hello(session: Session) -> actix_web::Result<String> {
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let key = Key::generate();
-    #[cfg(feature = "on-redis")]
-    let store = {
-        let url = std::env::args().nth(1).ok_or("a URL")?;
-        actix_session::storage::RedisSessionStore::new(url).await?
-    };
+    let url = std::env::args().nth(1).ok_or("a URL")?;
+    let store = RedisSessionStore::new(url).await?;
     let server = HttpServer::new(move || {
-        #[cfg(feature = "on-cookie")]
-        let store = actix_session::storage::CookieSessionStore::default();
-        #[cfg(feature = "on-redis")]
-        let store = store.clone();
-        App::new().wrap(SessionMiddleware::new(store, key.clone())).route("/", web::get().to(hello))
+        App::new().wrap(SessionMiddleware::new(store.clone(), key.clone())).route("/", web::get().to(hello))
     });
     Ok(server.bind("127.0.0.1:3000")?.run().await?)
 }

@@ -30,15 +30,6 @@ async fn store(
     Ok(tower_sessions_redis_store::RedisStore::new(pool))
 }
 
-#[cfg(feature = "on-postgres")]
-async fn store(url: &str) -> Result<tower_sessions_sqlx_store::PostgresStore, Box<dyn std::error::Error>> {
-    use tower_sessions_sqlx_store::{PostgresStore, sqlx};
-
-    let store = PostgresStore::new(sqlx::PgPool::connect(url).await?);
-    store.migrate().await?;
-    Ok(store)
-}
-
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::args().nth(1).ok_or("a URL")?;

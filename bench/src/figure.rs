@@ -21,6 +21,9 @@ pub struct Figure {
     /// The rounds, in the order in which they were measured, where there is more than one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub each: Vec<f64>,
+    /// How many tasks waited for a processor, over the minute before it was printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<f64>,
 }
 
 impl Figure {
@@ -44,12 +47,14 @@ impl Figure {
             rounds: rounds.len(),
             spread,
             each: if rounds.len() > 1 { rounds.to_vec() } else { Vec::new() },
+            load: None,
         }
     }
 
-    /// Prints it as one line of JSON.
+    /// Prints it as one line of JSON, with the load of the machine.
     pub fn print(&self) -> anyhow::Result<()> {
-        println!("{}", serde_json::to_string(self)?);
+        let load = Some(crate::machine::load()?.parse()?);
+        println!("{}", serde_json::to_string(&Self { load, ..self.clone() })?);
         Ok(())
     }
 }

@@ -40,7 +40,7 @@ pub struct Header {
     pub command: String,
     /// Year, month and day, in UTC.
     pub date: String,
-    /// How many tasks waited for a processor, over the minute before.
+    /// How many tasks waited for a processor, over the minute before the first of its figures.
     pub load: String,
 }
 
@@ -60,10 +60,15 @@ pub fn main(words: &[String]) -> Result<()> {
         versions: versions(options.get("--programs").unwrap_or_default())?,
         command: options.get("--command").context("--command is needed")?.to_owned(),
         date: time::OffsetDateTime::now_utc().date().to_string(),
-        load: read("/proc/loadavg")?.split(' ').next().unwrap_or_default().to_owned(),
+        load: load()?,
     };
     println!("{}", serde_json::to_string(&header)?);
     Ok(())
+}
+
+/// How many tasks waited for a processor, over the last minute.
+pub fn load() -> Result<String> {
+    Ok(read("/proc/loadavg")?.split(' ').next().unwrap_or_default().to_owned())
 }
 
 impl Machine {

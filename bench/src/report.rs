@@ -14,7 +14,8 @@ use anyhow::{Context as _, Result, bail};
 use crate::curves::chart;
 use crate::figure::Figure;
 use crate::report::run::Run;
-use crate::targets::{Outcome, Verdict, targets};
+use crate::report::table::number;
+use crate::targets::{Outcome, Target, Verdict, targets};
 
 /// `report FILE OUTPUT.md`: writes the page, and the charts into a directory beside it that is called the same.
 pub fn main(words: &[String]) -> Result<()> {
@@ -33,7 +34,21 @@ pub fn main(words: &[String]) -> Result<()> {
         std::fs::write(directory.join(name), text)?;
     }
     let charts: Vec<String> = charts.into_iter().map(|(file, _)| format!("{name}/{file}")).collect();
+    for what in unexplained(&run) {
+        eprintln!("warning: \"{what}\" was missed, and `targets/why.rs` does not say why");
+    }
     std::fs::write(output, page(&run, &charts)?).with_context(|| output.display().to_string())
+}
+
+/// The targets that were missed and of which nobody says why.
+fn unexplained(run: &Run) -> Vec<String> {
+    let missed = all_targets(run).into_iter().filter(|target| target.judge(run).verdict == Verdict::Missed);
+    missed.filter(|target| target.why.is_empty()).map(|target| target.what).collect()
+}
+
+/// Those of the machine that the run was measured on.
+fn all_targets(run: &Run) -> Vec<Target> {
+    targets(run.first().map_or(1, |header| header.machine.cores))
 }
 
 /// The whole page, with links to the charts.
@@ -104,11 +119,18 @@ fn machine(run: &Run, text: &mut String) -> Result<()> {
         machine.cpu, machine.cores, machine.memory_mib, machine.kernel
     )?;
     for (header, sections) in run.headers() {
-        let sections: Vec<String> = sections.iter().map(|section| section.replace('_', " ")).collect();
+        let names: Vec<String> = sections.iter().map(|section| section.replace('_', " ")).collect();
+        let loads = sections.iter().flat_map(|section| run.section(section)).filter_map(|figure| figure.load);
+        let bounds = loads.fold(None, |bounds: Option<(f64, f64)>, load| {
+            Some(bounds.map_or((load, load), |(least, most)| (least.min(load), most.max(load))))
+        });
+        let meanwhile = bounds.map_or(String::new(), |(least, most)| {
+            format!(" before it and of {} to {} meanwhile", number(least), number(most))
+        });
         writeln!(
             text,
-            "| {} | `{}` on {}, at a load of {} |",
-            sections.join(", "),
+            "| {} | `{}` on {}, at a load of {}{meanwhile} |",
+            names.join(", "),
             header.command,
             header.date,
             header.load
@@ -121,7 +143,7 @@ fn machine(run: &Run, text: &mut String) -> Result<()> {
 }
 
 fn what_was_reached(run: &Run, text: &mut String) -> Result<()> {
-    let targets = targets(run.first().map_or(1, |header| header.machine.cores));
+    let targets = all_targets(run);
     let outcomes: Vec<Outcome<'_>> = targets.iter().map(|target| target.judge(run)).collect();
     let count = |verdict| outcomes.iter().filter(|outcome| outcome.verdict == verdict).count();
     writeln!(

@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::figure::median;
 use crate::report::run::Run;
-use crate::report::table::{number, times};
+use crate::report::table::{as_shown, number, times};
 
 pub use list::targets;
 
@@ -151,12 +151,12 @@ fn ratio(ones: &[f64], others: &[f64]) -> Option<f64> {
 }
 
 impl Bound {
-    /// To the second digit behind the point: a page shows no more.
+    /// Whether the number that the page shows keeps to the target: whoever compares the two comes to the same end.
     fn holds(self, value: f64) -> bool {
-        let rounded = (value * 100.0).round() / 100.0;
+        let shown = as_shown(value);
         match self {
-            Self::AtMost(most) => rounded <= most,
-            Self::AtLeast(least) => rounded >= least,
+            Self::AtMost(most) => shown <= most,
+            Self::AtLeast(least) => shown >= least,
         }
     }
 }

@@ -59,18 +59,27 @@ impl Table {
 
 /// Three digits, or all before the point, without zeros that say nothing.
 pub fn number(value: f64) -> String {
+    let text = rounded(value);
+    if !text.contains('.') {
+        return thousands(&text);
+    }
+    let short = text.trim_end_matches('0').trim_end_matches('.');
+    if short == "-0" { "0".to_owned() } else { short.to_owned() }
+}
+
+/// The number that a page shows, as a number.
+pub fn as_shown(value: f64) -> f64 {
+    rounded(value).parse().unwrap_or(value)
+}
+
+fn rounded(value: f64) -> String {
     let digits = match value.abs() {
         large if large >= 99.95 => 0,
         middle if middle >= 9.995 => 1,
         small if small >= 0.095 => 2,
         _ => 3,
     };
-    let text = format!("{value:.digits$}");
-    if !text.contains('.') {
-        return thousands(&text);
-    }
-    let short = text.trim_end_matches('0').trim_end_matches('.');
-    if short == "-0" { "0".to_owned() } else { short.to_owned() }
+    format!("{value:.digits$}")
 }
 
 /// `1 234 567`, with spaces that do not break.
@@ -117,7 +126,7 @@ pub fn who(figure: &Figure) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Table, number, times};
+    use super::{Table, as_shown, number, times};
 
     #[test]
     fn numbers_have_three_digits() {
@@ -138,6 +147,8 @@ mod tests {
             assert_eq!(number(value), text);
         }
         assert_eq!(times(1.05), "1.05×");
+        let shown = [2048.4, 10.04, 1.304, 0.004, -0.0001].map(as_shown);
+        assert_eq!(shown, [2048.0, 10.0, 1.3, 0.004, 0.0]);
     }
 
     #[test]

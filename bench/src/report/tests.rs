@@ -1,5 +1,5 @@
-use super::page;
 use super::run::Run;
+use super::{page, unexplained};
 use crate::figure::Figure;
 
 pub const HEADER: &str = r#"{"machine":{"cpu":"Some CPU","cores":2,"memory_mib":8000,"kernel":"6.1"},"versions":{"rustc":"1.90.0","axum":"0.8.9"},"command":"cargo xtask bench","date":"2026-01-02","load":"0.10"}"#;
@@ -57,6 +57,27 @@ fn targets_are_met_missed_or_not_measured() {
     assert!(row(&page, "refusing a forged cookie").ends_with("| ≤ 1 µs | 0.5 µs | met |"));
     let (met, missed) = (page.matches("| met |").count(), page.matches("| **missed** |").count());
     assert!(page.contains(&format!("{met} are met, {missed} are missed")), "{met} {missed}");
+}
+
+#[test]
+fn targets_that_were_missed_without_a_reason_are_told() {
+    let explained = line(["costs", "cloakroom-axum", "memory", "S1", "allocations"], 26.0);
+    let mut lines = figures();
+    lines[2] = explained;
+    let run = Run::parse(&format!("{HEADER}\n{}\n", lines.join("\n"))).unwrap();
+    assert_eq!(unexplained(&run), ["allocations, S2, memory, cloakroom-axum"], "S1 is missed as well");
+}
+
+#[test]
+fn the_page_tells_the_load_before_and_meanwhile() {
+    let [one, other] = [0.25, 1.5].map(|load| {
+        let who = ["cloakroom-axum", "memory", if load < 1.0 { "S1" } else { "S2" }];
+        let figure = Figure::of_rounds("costs", who, "cpu", "us", &[1.0]);
+        serde_json::to_string(&Figure { load: Some(load), ..figure }).unwrap()
+    });
+    let page = page(&Run::parse(&format!("{HEADER}\n{one}\n{other}\n")).unwrap(), &[]).unwrap();
+    let row = "| costs | `cargo xtask bench` on 2026-01-02, at a load of 0.10 before it and of 0.25 to 1.5 meanwhile |";
+    assert!(page.contains(row), "{page}");
 }
 
 #[test]

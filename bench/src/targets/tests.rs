@@ -26,6 +26,21 @@ fn counts_are_held_against_a_bound() {
     assert_eq!(verdict(what, &trips(2.004)), Verdict::Met, "as the page shows it");
     assert_eq!(verdict(what, &trips(2.01)), Verdict::Missed);
     assert_eq!(verdict(what, &[]), Verdict::NotMeasured);
+    let forged = |value| {
+        verdict(
+            "round trips, forged cookie, redis, cloakroom-axum",
+            &[line(["costs", "cloakroom-axum", "redis", "forged cookie", "round trips"], value)],
+        )
+    };
+    assert_eq!(
+        [forged(0.0), forged(0.004)],
+        [Verdict::Met, Verdict::Missed],
+        "small numbers have more digits"
+    );
+    assert!(
+        Bound::AtMost(2048.0).holds(2048.4) && !Bound::AtMost(2048.0).holds(2048.6),
+        "and large ones fewer"
+    );
 }
 
 #[test]
