@@ -5,7 +5,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::frame::Frame;
 use crate::pae;
+use crate::seal::{Binding, Purpose};
 use crate::xaes::Xaes256Gcm;
 
 /// HMAC-SHA256 in its keyed state; a clone of it saves hashing the key again.
@@ -31,6 +33,8 @@ pub(crate) struct Subkeys {
     pub(crate) id: KeyId,
     pub(crate) payload_aead: Xaes256Gcm,
     pub(crate) payload_mac: HmacSha256,
+    /// Of records under store keys.
+    pub(crate) record_frame: Frame,
     pub(crate) token: HmacSha256,
     pub(crate) renewal: HmacSha256,
     pub(crate) principal_index: HmacSha256,
@@ -39,10 +43,14 @@ pub(crate) struct Subkeys {
 
 impl Subkeys {
     pub(crate) fn derive(prk: &Prk, namespace: &str) -> Self {
+        let id = key_id(prk, namespace);
+        let payload_mac = keyed(&expand(prk, PAYLOAD_MAC, namespace));
+        let record = Binding { namespace, purpose: Purpose::Record, context: &[0; 32] };
         Self {
-            id: key_id(prk, namespace),
+            id,
             payload_aead: Xaes256Gcm::new(&expand(prk, PAYLOAD_AEAD, namespace)),
-            payload_mac: keyed(&expand(prk, PAYLOAD_MAC, namespace)),
+            record_frame: Frame::new(&payload_mac, &id, record),
+            payload_mac,
             token: keyed(&expand(prk, TOKEN, namespace)),
             renewal: keyed(&expand(prk, RENEWAL, namespace)),
             principal_index: keyed(&expand(prk, PRINCIPAL_INDEX, namespace)),

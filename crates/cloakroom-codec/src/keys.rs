@@ -76,7 +76,7 @@ impl Keys {
     /// - [`ErrorKind::UnknownKey`](crate::ErrorKind::UnknownKey): its key is not in the ring.
     /// - [`ErrorKind::BadSeal`](crate::ErrorKind::BadSeal): anything else; which check failed is not told.
     pub fn open(&self, purpose: Purpose, context: &[u8], envelope: &[u8]) -> Result<Plaintext, Error> {
-        self.open_owned(purpose, context, envelope.to_vec())
+        seal::open(&self.keys, self.binding(purpose, context), envelope)
     }
 
     /// As [`open`](Self::open), in the memory that the envelope came in: nothing is copied.

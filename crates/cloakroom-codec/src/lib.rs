@@ -6,6 +6,7 @@ mod cursor;
 mod derive;
 mod error;
 mod extensions;
+mod frame;
 mod key_ring;
 mod keys;
 mod messagepack;

@@ -91,7 +91,11 @@ pub(crate) fn encode(pieces: &[&[u8]]) -> Encoding {
     bytes
 }
 
-fn length(n: usize) -> [u8; 8] {
+/// How long an encoded length is.
+pub(crate) const LENGTH_LEN: usize = 8;
+
+/// A length as an encoding has it.
+pub(crate) fn length(n: usize) -> [u8; LENGTH_LEN] {
     // `usize` is at most 64 bits wide on every target that Rust knows.
     (n as u64).to_le_bytes()
 }

@@ -4,15 +4,16 @@
 //! is checked first: it commits to the key, it still holds after a nonce was used twice, and it keeps hostile
 //! bytes away from AES and from MessagePack.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use hmac::Mac as _;
 use zeroize::Zeroizing;
 
 use crate::cursor::{Broken, Cursor};
-use crate::derive::{HmacSha256, KeyId, Subkeys, mac_of};
+use crate::derive::{KeyId, Subkeys};
 use crate::error::{Error, ErrorKind};
-use crate::pae::{self, Encoding};
+use crate::frame::Frame;
 use crate::plaintext::Plaintext;
 use crate::random::random_array;
 use crate::xaes::{NONCE_LEN, TAG_LEN};
@@ -28,7 +29,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const fn byte(self) -> u8 {
+    pub(crate) const fn byte(self) -> u8 {
         match self {
             Self::Record => 0x01,
             Self::Cookie => 0x02,
@@ -42,11 +43,9 @@ pub const ENVELOPE_OVERHEAD: usize = HEADER_LEN + NONCE_LEN + TAG_LEN + MAC_LEN;
 /// At most this many bytes are sealed in one envelope: 1 MiB.
 pub const MAX_PLAINTEXT_LEN: usize = 1 << 20;
 
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 const HEADER_LEN: usize = 6;
 const MAC_LEN: usize = 32;
-const AAD_LABEL: &[u8] = b"cloakroom/v1/envelope-aad";
-const MAC_LABEL: &[u8] = b"cloakroom/v1/envelope-mac";
 
 /// What an envelope is bound to, besides its own bytes.
 #[derive(Clone, Copy)]
@@ -54,12 +53,6 @@ pub(crate) struct Binding<'a> {
     pub(crate) namespace: &'a str,
     pub(crate) purpose: Purpose,
     pub(crate) context: &'a [u8],
-}
-
-impl Binding<'_> {
-    fn aad(&self, header: &[u8]) -> Encoding {
-        pae::encode(&[AAD_LABEL, header, self.namespace.as_bytes(), self.context])
-    }
 }
 
 pub(crate) fn seal(key: &Subkeys, binding: Binding<'_>, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
@@ -76,33 +69,30 @@ pub(crate) fn seal_with_nonce(
     if plaintext.len() > MAX_PLAINTEXT_LEN {
         return Err(ErrorKind::TooLarge.into());
     }
+    let frame = frame(key, binding);
+    let bound = frame.bytes(binding.context, plaintext.len() + ENVELOPE_OVERHEAD - MAC_LEN);
     let mut envelope = Vec::with_capacity(plaintext.len() + ENVELOPE_OVERHEAD);
     envelope.extend_from_slice(&[VERSION, binding.purpose.byte()]);
     envelope.extend_from_slice(&key.id);
-    let aad = binding.aad(&envelope);
     envelope.extend_from_slice(nonce);
     let start = envelope.len();
     envelope.extend_from_slice(plaintext);
     let buffer = envelope.get_mut(start..).unwrap_or_default();
-    let tag = key.payload_aead.seal(nonce, &aad, buffer).map_err(|_| ErrorKind::TooLarge)?;
+    let tag = key.payload_aead.seal(nonce, frame.aad(&bound), buffer).map_err(|_| ErrorKind::TooLarge)?;
     envelope.extend_from_slice(&tag);
-    let mac = mac(key, &aad, &envelope).finalize().into_bytes();
+    let mac = frame.mac(&bound, &envelope).finalize().into_bytes();
     envelope.extend_from_slice(&mac);
     Ok(envelope)
 }
 
-/// Opens an envelope in the memory that it came in.
-pub(crate) fn open(keys: &[Subkeys], binding: Binding<'_>, envelope: Vec<u8>) -> Result<Plaintext, Error> {
-    let Verified { key, aad, nonce, tag, range } = verify(keys, binding, &envelope)?;
-    let mut buffer = Zeroizing::new(envelope);
-    let ciphertext = buffer.get_mut(range.clone()).unwrap_or_default();
-    key.payload_aead.open(&nonce, &aad, ciphertext, &tag).map_err(|_| ErrorKind::BadSeal)?;
-    Ok(Plaintext::within(buffer, range))
-}
-
-/// Splits an envelope and checks its MAC: nothing else may look at its bytes before.
-fn verify<'k>(keys: &'k [Subkeys], binding: Binding<'_>, envelope: &[u8]) -> Result<Verified<'k>, Error> {
-    let parts = Parts::split(envelope)?;
+/// Opens an envelope, in the memory that it came in if that is given away. No other function may look at its bytes before
+/// its MAC is checked, and what is lent is copied only then.
+pub(crate) fn open<E: AsRef<[u8]> + Into<Vec<u8>>>(
+    keys: &[Subkeys],
+    binding: Binding<'_>,
+    envelope: E,
+) -> Result<Plaintext, Error> {
+    let parts = Parts::split(envelope.as_ref())?;
     if parts.version != VERSION {
         return Err(ErrorKind::Unsupported.into());
     }
@@ -110,19 +100,24 @@ fn verify<'k>(keys: &'k [Subkeys], binding: Binding<'_>, envelope: &[u8]) -> Res
         return Err(ErrorKind::BadSeal.into());
     }
     let key = keys.iter().find(|key| key.id == parts.key_id).ok_or(ErrorKind::UnknownKey)?;
-    let aad = binding.aad(parts.header);
-    mac(key, &aad, parts.signed).verify_slice(&parts.mac).map_err(|_| ErrorKind::BadSeal)?;
-    Ok(Verified { key, aad, nonce: parts.nonce, tag: parts.tag, range: parts.ciphertext })
+    let frame = frame(key, binding);
+    let bound = frame.bytes(binding.context, parts.signed.len());
+    frame.mac(&bound, parts.signed).verify_slice(&parts.mac).map_err(|_| ErrorKind::BadSeal)?;
+
+    let Parts { nonce, ciphertext: range, tag, .. } = parts;
+    let mut buffer = Zeroizing::new(envelope.into());
+    let ciphertext = buffer.get_mut(range.clone()).unwrap_or_default();
+    key.payload_aead.open(&nonce, frame.aad(&bound), ciphertext, &tag).map_err(|_| ErrorKind::BadSeal)?;
+    Ok(Plaintext::within(buffer, range))
 }
 
-/// What opens the ciphertext of an envelope whose MAC is good.
-struct Verified<'k> {
-    key: &'k Subkeys,
-    aad: Encoding,
-    nonce: [u8; NONCE_LEN],
-    tag: [u8; TAG_LEN],
-    /// Where the ciphertext stands.
-    range: Range<usize>,
+/// The frame of such an envelope: that of records is at hand.
+fn frame<'k>(key: &'k Subkeys, binding: Binding<'_>) -> Cow<'k, Frame> {
+    if key.record_frame.fits(binding) {
+        Cow::Borrowed(&key.record_frame)
+    } else {
+        Cow::Owned(Frame::new(&key.payload_mac, &key.id, binding))
+    }
 }
 
 /// The id of the key that an envelope claims to be sealed under.
@@ -139,7 +134,6 @@ struct Parts<'a> {
     version: u8,
     purpose: u8,
     key_id: KeyId,
-    header: &'a [u8],
     nonce: [u8; NONCE_LEN],
     /// Where it stands.
     ciphertext: Range<usize>,
@@ -159,7 +153,6 @@ impl<'a> Parts<'a> {
             version: cursor.byte()?,
             purpose: cursor.byte()?,
             key_id: cursor.array()?,
-            header: cursor.read(),
             nonce: cursor.array()?,
             ciphertext: {
                 let start = cursor.position();
@@ -171,10 +164,6 @@ impl<'a> Parts<'a> {
             mac: cursor.array()?,
         })
     }
-}
-
-fn mac(key: &Subkeys, aad: &[u8], signed: &[u8]) -> HmacSha256 {
-    mac_of(&key.payload_mac, &[MAC_LABEL, aad, signed])
 }
 
 #[cfg(test)]

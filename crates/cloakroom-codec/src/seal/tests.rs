@@ -16,6 +16,17 @@ fn subkeys(byte: u8) -> Subkeys {
     Subkeys::derive(&extract(&[byte; 32]), "shop")
 }
 
+/// The additional data under this key.
+fn aad(key: &Subkeys) -> Vec<u8> {
+    let frame = frame(key, BINDING);
+    frame.aad(&frame.bytes(BINDING.context, 0)).to_vec()
+}
+
+fn mac(key: &Subkeys, signed: &[u8]) -> [u8; MAC_LEN] {
+    let frame = frame(key, BINDING);
+    frame.mac(&frame.bytes(BINDING.context, signed.len()), signed).finalize().into_bytes().into()
+}
+
 fn refusal(keys: &[Subkeys], binding: Binding<'_>, envelope: &[u8]) -> Option<ErrorKind> {
     open(keys, binding, envelope.to_vec()).err().map(|error| error.kind())
 }
@@ -24,11 +35,10 @@ fn refusal(keys: &[Subkeys], binding: Binding<'_>, envelope: &[u8]) -> Option<Er
 fn wrap(key: &Subkeys, body: &[u8], tag: &[u8], signer: Option<&Subkeys>) -> Vec<u8> {
     let mut envelope = vec![VERSION, BINDING.purpose.byte()];
     envelope.extend_from_slice(&key.id);
-    let aad = BINDING.aad(&envelope);
     envelope.extend_from_slice(&NONCE);
     envelope.extend_from_slice(body);
     envelope.extend_from_slice(tag);
-    let mac = signer.map(|signer| mac(signer, &aad, &envelope).finalize().into_bytes().into());
+    let mac = signer.map(|signer| mac(signer, &envelope));
     envelope.extend_from_slice(&mac.unwrap_or([0; MAC_LEN]));
     envelope
 }
@@ -39,7 +49,7 @@ fn one_ciphertext_valid_under_two_keys_opens_under_one() {
     let mut second = subkeys(2);
     // The worst case: not even the key ids tell the two keys apart.
     second.id = first.id;
-    let aad = BINDING.aad(&[&[VERSION, BINDING.purpose.byte()], &first.id[..]].concat());
+    let aad = aad(&first);
 
     // Two keys, one ciphertext: a chosen block, and one that is solved for so that the tags agree.
     let (one, two) = (Gcm::of(&first.payload_aead), Gcm::of(&second.payload_aead));
@@ -72,7 +82,7 @@ fn a_nonce_used_twice_forges_the_cipher_and_not_the_envelope() {
     let [first, second] = &seen;
     let block = |at: usize| envelopes[at][seen[at].ciphertext.clone()].try_into().map(u128::from_be_bytes);
     let (one, other) = (block(0).unwrap(), block(1).unwrap());
-    let aad = BINDING.aad(first.header);
+    let aad = aad(&key);
     let tag = |parts: &Parts<'_>| u128::from_be_bytes(parts.tag);
 
     // From what was seen alone: the authentication key, the mask of the tag, the keystream.
