@@ -125,7 +125,8 @@ fn machine(run: &Run, text: &mut String) -> Result<()> {
             Some(bounds.map_or((load, load), |(least, most)| (least.min(load), most.max(load))))
         });
         let meanwhile = bounds.map_or(String::new(), |(least, most)| {
-            format!(" before it and of {} to {} meanwhile", number(least), number(most))
+            let to = if most > least { format!(" to {}", number(most)) } else { String::new() };
+            format!(" before it and of {}{to} meanwhile", number(least))
         });
         writeln!(
             text,
