@@ -20,7 +20,7 @@ use crate::principal::PrincipalIndex;
 use crate::renewal::{OnReuse, Renewal};
 use crate::store::{Store, StoreKey};
 use crate::transport::Transport;
-use crate::turns::Turns;
+use crate::turns::{Logins, Turns};
 use crate::visit::{Ticket, Visit};
 
 pub use self::builder::SessionManagerBuilder;
@@ -56,7 +56,9 @@ pub(crate) struct Inner {
     pub(crate) caches: Caches,
     pub(crate) events: Events,
     pub(crate) limit: SessionLimit,
-    pub(crate) turns: Turns,
+    pub(crate) logins: Logins,
+    /// Of those who write to a session and met another write.
+    pub(crate) writers: Turns<StoreKey>,
 }
 
 /// What a response becomes when its session ended while the handler ran.

@@ -42,7 +42,7 @@ pub(super) async fn admit(
     step: &Step<'_>,
     most: usize,
 ) -> Result<Seat> {
-    let turn = manager.turns.of(tag).await;
+    let turn = manager.logins.turns.of(tag).await;
     let mut try_ = Try { manager, index, tag, step, most, ended: Vec::new(), may_be_listed: false };
     match try_.run().await {
         Ok(at) => {
@@ -188,7 +188,7 @@ impl Try<'_> {
             let may_come = || {
                 seen.age < manager.settle_time()
                     && !self.ended.contains(&key)
-                    && !manager.turns.is_abandoned(&key)
+                    && !manager.logins.is_abandoned(&key)
             };
             match &seen.sight {
                 Sight::Live(..) if step.forerunners.contains(&key) => crowd.own.push(key),

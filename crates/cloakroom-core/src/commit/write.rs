@@ -20,6 +20,7 @@ use crate::manager::{Inner, millis};
 use crate::renewal::{SecretUpkeep, secret_upkeep};
 use crate::store::{Record, Replaced, StoreKey, Version};
 use crate::store_error::StoreError;
+use crate::turns::Turn;
 use crate::visit::find::Fetched;
 use crate::visit::lifetime;
 
@@ -41,6 +42,8 @@ pub(super) struct Write<'s> {
     must_replay: bool,
     asked_by: Asked,
     conflicts: u32,
+    /// Whoever met another write goes on when nobody else in this process does who met one.
+    turn: Option<Turn>,
     ends_at: Duration,
     settled: bool,
     /// The state that was replaced.
@@ -81,6 +84,7 @@ impl<'s> Write<'s> {
             attempt: None,
             must_replay: mem::take(&mut live.must_replay),
             conflicts: 0,
+            turn: None,
             ends_at: shared.manager.clock.monotonic().saturating_add(shared.manager.deadline),
             settled: false,
             replaced: None,
@@ -172,8 +176,19 @@ impl<'s> Write<'s> {
             }
             Replaced::Conflict => {
                 self.conflicts += 1;
+                self.take_turn(&stored.key).await;
                 self.start_over(stored).await
             }
+        }
+    }
+
+    /// Waits behind those in this process who met another write too: at once, all would meet each other again.
+    ///
+    /// Not with a seat among the sessions of a principal: other logins wait for it.
+    async fn take_turn(&mut self, key: &StoreKey) {
+        let has_a_seat = self.entered.as_ref().is_some_and(Entered::has_a_seat);
+        if self.turn.is_none() && !has_a_seat {
+            self.turn = Some(self.manager().writers.of(key).await);
         }
     }
 

@@ -17,7 +17,7 @@ use crate::limit::SessionLimit;
 use crate::manager::{Caches, Inner, OnEnded, SessionManager};
 use crate::renewal::{OnReuse, Renewal};
 use crate::transport::Transport;
-use crate::turns::Turns;
+use crate::turns::{Logins, Turns};
 
 /// Chooses the policies of a [`SessionManager`].
 ///
@@ -284,7 +284,8 @@ impl SessionManagerBuilder {
             caches: self.caches,
             events: self.events,
             limit: self.limit,
-            turns: Turns::default(),
+            logins: Logins::default(),
+            writers: Turns::default(),
         })))
     }
 }

@@ -155,7 +155,7 @@ impl Inner {
     /// Notes that a session was admitted and will not be written: the next login in this process need not wait for it.
     pub(crate) fn abandon(&self, key: StoreKey) {
         let now = self.clock.monotonic();
-        self.turns.abandon(key, now, now.saturating_add(self.settle_time()));
+        self.logins.abandon(key, now, now.saturating_add(self.settle_time()));
     }
 
     /// Takes sessions off the lists that were just ended, and were entered at least `age` ago.

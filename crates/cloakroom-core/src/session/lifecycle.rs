@@ -138,8 +138,8 @@ impl Session {
     /// # Cancel safety
     ///
     /// A dropped call leaves the old or the new session; its changes stay noted, and are stored once. Drop it
-    /// or let it end: while it is neither polled nor dropped, other saves of this session wait for it, and so do logins of the
-    /// same principal where they are counted.
+    /// or let it end: while it is neither polled nor dropped, other saves of this session may wait for it, in other requests
+    /// too, and so do logins of the same principal where they are counted.
     pub async fn save(&self) -> Result<()> {
         {
             let live = self.0.live();

@@ -10,6 +10,7 @@ use cloakroom_core::{
     Session, SessionEventKind, Store, StoreError, StoreErrorKind, StoreKey, Touched, Version, Visit,
 };
 
+use crate::cancellation::{cut_short, waiting_world};
 use crate::world::{Browser, Response, World};
 
 /// A request that has loaded its session and waits.
@@ -74,6 +75,50 @@ async fn sixty_four_writers_lose_nothing() {
     let mut browser = browser;
     assert_eq!(world.value(&mut browser, "count").await, Some(64));
     assert_eq!(world.request(&mut browser, |s| Ok(s.len())).await.0, 65);
+}
+
+/// So many requests that have loaded one session, and count up.
+async fn counting(world: &World, browser: &Browser, many: usize) -> Vec<Visit> {
+    let mut visits = Vec::new();
+    for _ in 0..many {
+        let (visit, session) = parked(world, browser).await;
+        session.update("count", |n: Option<i64>| n.unwrap_or(0) + 1).unwrap();
+        visits.push(visit);
+    }
+    visits
+}
+
+#[tokio::test]
+async fn writers_that_met_another_write_take_turns() {
+    let world = waiting_world();
+    let mut browser = world.logged_in("ada").await;
+    let visits = counting(&world, &browser, 64).await;
+    world.store.reset_calls();
+    let replies = futures_util::future::join_all(visits.iter().map(|visit| finish(&browser, visit))).await;
+    assert!(replies.iter().all(|response| response.status.is_none()));
+    let calls = world.store.calls();
+    assert_eq!(
+        (calls.replaces, calls.loads),
+        (64 + 63, 63),
+        "one is first, and each of the others meets it once"
+    );
+    assert_eq!(world.value(&mut browser, "count").await, Some(64));
+}
+
+#[tokio::test]
+async fn writer_that_is_dropped_gives_its_turn_away() {
+    for polls in 1..12 {
+        let world = waiting_world();
+        let mut browser = world.logged_in("ada").await;
+        let visits = counting(&world, &browser, 3).await;
+        let [first, second, third] = visits.as_slice() else { unreachable!("three were made") };
+        assert_eq!(finish(&browser, first).await.status, None);
+        let ended = cut_short(polls, finish(&browser, second)).await;
+        assert_eq!(finish(&browser, third).await.status, None);
+        assert!(
+            world.value(&mut browser, "count").await.is_some_and(|count| count == 3 || !ended && count == 2)
+        );
+    }
 }
 
 #[tokio::test]

@@ -277,3 +277,25 @@ fn what_cannot_be_kept_does_not_build() {
     let carried = SessionManager::builder(cloakroom_core::Backend::client_side(), keys).with_required_index();
     assert_eq!(carried.build().map(drop).unwrap_err().kind(), ErrorKind::Misconfigured);
 }
+
+/// Other logins wait for the one that has the seat.
+#[tokio::test]
+async fn login_with_a_seat_waits_for_no_turn_of_a_writer() {
+    let fleet = Fleet::new(true);
+    let world = world(&fleet, SessionLimit::EvictOldest(1));
+    let mut browser = world.logged_in("ada").await;
+    let (count, login) = (world.visit(&browser), world.visit(&browser));
+    count.session().await.unwrap().set("a", &1).unwrap();
+    login.session().await.unwrap().authenticate("eve").unwrap();
+    world.request(&mut browser, |s| s.set("b", &2)).await;
+    world.store.reset_calls();
+    let mut has_a_turn = Box::pin(count.commit());
+    while world.store.calls().loads == 0 {
+        assert!(futures_util::poll!(&mut has_a_turn).is_pending());
+    }
+    let reply =
+        tokio::time::timeout(Duration::from_secs(10), login.commit()).await.expect("it does not wait");
+    assert_eq!(browser.take(&reply).status, None);
+    assert_eq!(world.principal(&mut browser).await.as_deref(), Some("eve"));
+    assert_eq!(browser.clone().take(&has_a_turn.await).status, Some(409), "it was a session of ada's");
+}
