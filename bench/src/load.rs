@@ -72,7 +72,9 @@ pub fn main(words: &[String]) -> Result<()> {
 fn belongs(backend: Backend, scenario: Scenario, connections: usize) -> bool {
     match (backend, scenario) {
         (Backend::Memory | Backend::Redis, Scenario::S3) => true,
-        (Backend::Redis, Scenario::S4) | (_, Scenario::S3) => connections == 32,
+        (Backend::Memory, Scenario::S1 | Scenario::S2 | Scenario::S6)
+        | (Backend::Redis, Scenario::S4 | Scenario::S6)
+        | (_, Scenario::S3) => connections == 32,
         _ => false,
     }
 }
