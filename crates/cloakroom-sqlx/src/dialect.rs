@@ -26,6 +26,8 @@ use crate::error::Meaning;
 use crate::table::TableName;
 use crate::target::{Address, Form};
 
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub use echo::prove;
 pub use echo::{Echo, out_of_step};
 pub use listing::Listing;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
@@ -55,6 +57,8 @@ pub trait Speak: Database<Connection: Send, Arguments: Send> {
     const FIRST_BATCH: u32;
     /// Whether a delete that the server cut short may say that it found nothing, while the row is there.
     const MAY_LEAVE_A_ROW: bool = false;
+    /// Whether the answer that a change found nothing brings back no echo.
+    const NOTHING_IS_MUTE: bool = false;
 
     /// The texts of all statements.
     fn statements(table: &TableName) -> Statements;
@@ -87,6 +91,8 @@ pub trait Speak: Database<Connection: Send, Arguments: Send> {
     fn listing<'c>(connection: &'c mut Self::Connection, step: &'c Step<'c>) -> Asking<'c, Listing>;
     /// Removes expired rows, at most as many as the step says, and tells how many.
     fn sweep<'c>(connection: &'c mut Self::Connection, step: &'c Sweeping) -> Asking<'c, u64>;
+    /// Has an echo brought back by a statement of its own: so the answer before it was that to the statement before it.
+    fn prove(connection: &mut Self::Connection) -> Asking<'_, ()>;
     /// Looks at the server and the table.
     fn inspect<'c>(connection: &'c mut Self::Connection, table: &'c TableName) -> Asking<'c, Findings>;
     /// Creates the table and its indexes where they are not there, whoever else does so at the same time.

@@ -31,6 +31,11 @@ pub(crate) trait Question<D: Dialect>: Send + Sync {
     type Answer: Send;
 
     fn put<'c>(&'c self, connection: &'c mut D::Connection) -> Asking<'c, Self::Answer>;
+
+    /// Whether the answer has brought back that it is the one to this question.
+    fn is_proved(_answer: &Self::Answer) -> bool {
+        true
+    }
 }
 
 /// The way to a database.
@@ -177,7 +182,7 @@ impl<D: Dialect> Link<D> {
             return Err(Failure::unreached(&sqlx::Error::PoolClosed));
         };
         // The client libraries panic at some of what no server says.
-        let asking = AssertUnwindSafe(question.put(connection)).catch_unwind();
+        let asking = AssertUnwindSafe(proved(question, connection, errand.effect())).catch_unwind();
         let failure = match timeout_at(deadline, asking).await {
             Ok(Ok(Ok(answer))) => {
                 lease.give_back();
@@ -210,6 +215,27 @@ impl<D: Dialect> Link<D> {
 impl<D: Dialect> fmt::Debug for Link<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.source.fmt(f)
+    }
+}
+
+/// Puts a question, and proves what is answered to a change where the answer itself does not: that it found nothing, and errors.
+/// As long as it is not proved, the change may have taken effect.
+async fn proved<D: Dialect, Q: Question<D>>(
+    question: &Q,
+    connection: &mut D::Connection,
+    effect: Effect,
+) -> Result<Q::Answer, sqlx::Error> {
+    match question.put(connection).await {
+        Ok(answer) if Q::is_proved(&answer) => Ok(answer),
+        Ok(answer) => D::prove(connection).await.map(|()| answer),
+        Err(error @ sqlx::Error::Database(_)) if effect == Effect::Write => {
+            match D::prove(connection).await {
+                // There are errors behind which a server closes the connection, and nothing else was due.
+                Ok(()) | Err(sqlx::Error::Io(_)) => Err(error),
+                Err(other) => Err(other),
+            }
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySql, Row as _};
 
 use crate::dialect::{
     Asking, Dialect, Echo, Findings, Listing, Look, Speak, Statements, Step, Stored, Sweeping, Value, Words,
-    answer, bound, execute, listing, look_behind_echo, out_of_step, silent, stored_behind_echo,
+    answer, bound, execute, listing, look_behind_echo, out_of_step, prove, silent, stored_behind_echo,
 };
 use crate::error::Meaning;
 use crate::table::TableName;
@@ -46,6 +46,7 @@ impl Speak for MySql {
     const ONE_WRITER: bool = false;
     // MariaDB 10.11 with `max_statement_time`: of the deletes that it cut short, one in five said so.
     const MAY_LEAVE_A_ROW: bool = true;
+    const NOTHING_IS_MUTE: bool = true;
     const FIRST_BATCH: u32 = 5;
     const FORM: Form = Form {
         database: "MySQL",
@@ -215,6 +216,10 @@ impl Speak for MySql {
         })
     }
 
+    fn prove(connection: &mut MySqlConnection) -> Asking<'_, ()> {
+        Box::pin(prove::<Self>(connection, "SIGNED"))
+    }
+
     fn inspect<'c>(connection: &'c mut MySqlConnection, table: &'c TableName) -> Asking<'c, Findings> {
         const LOOK: &str = "SELECT CAST(VERSION() AS CHAR), CAST(@@global.read_only AS CHAR), \
             CAST(@@global.max_allowed_packet AS SIGNED), \
@@ -258,7 +263,7 @@ impl Speak for MySql {
 
 /// How many rows were found, whether or not a value changed: the library asks the server to count so.
 ///
-/// Of a statement that found none, the server may not have come to the echo.
+/// Of a statement that found none, the server may not have come to the echo: that is [proved](Speak::prove) afterwards.
 fn changed(done: &MySqlQueryResult, echo: Echo) -> Result<u64, sqlx::Error> {
     match (done.rows_affected(), done.last_insert_id()) {
         (0, 0) => Ok(0),

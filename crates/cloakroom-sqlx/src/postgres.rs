@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres, Row as _};
 
 use crate::dialect::{
     Asking, Dialect, Echo, Findings, Listing, Look, Speak, Statements, Step, Stored, Sweeping, Value, Words,
-    answer, listing, look_behind_echo, silent, stored_behind_echo,
+    answer, listing, look_behind_echo, prove, silent, stored_behind_echo,
 };
 use crate::error::Meaning;
 use crate::table::TableName;
@@ -172,6 +172,10 @@ impl Speak for Postgres {
             let step = Step { sql: &step.remove, values: &values };
             count(connection, &step).await
         })
+    }
+
+    fn prove(connection: &mut PgConnection) -> Asking<'_, ()> {
+        Box::pin(prove::<Self>(connection, "bigint"))
     }
 
     fn inspect<'c>(connection: &'c mut PgConnection, table: &'c TableName) -> Asking<'c, Findings> {

@@ -312,6 +312,10 @@ impl<D: Dialect> Question<D> for Change<'_> {
     fn put<'c>(&'c self, connection: &'c mut D::Connection) -> Asking<'c, Self::Answer> {
         D::change(connection, &self.0)
     }
+
+    fn is_proved(rows: &u64) -> bool {
+        *rows > 0 || !D::NOTHING_IS_MUTE
+    }
 }
 
 impl<D: Dialect> Question<D> for Delete<'_> {
@@ -319,6 +323,10 @@ impl<D: Dialect> Question<D> for Delete<'_> {
 
     fn put<'c>(&'c self, connection: &'c mut D::Connection) -> Asking<'c, Self::Answer> {
         D::delete(connection, &self.0)
+    }
+
+    fn is_proved(rows: &u64) -> bool {
+        *rows > 0 || !D::NOTHING_IS_MUTE
     }
 }
 
@@ -335,5 +343,10 @@ impl<D: Dialect> Question<D> for Sweep {
 
     fn put<'c>(&'c self, connection: &'c mut D::Connection) -> Asking<'c, Self::Answer> {
         D::sweep(connection, &self.0)
+    }
+
+    /// It ends with a COMMIT where it is of several statements.
+    fn is_proved(_removed: &u64) -> bool {
+        !D::NOTHING_IS_MUTE
     }
 }

@@ -45,6 +45,26 @@ impl Echo {
     }
 }
 
+/// Has a fresh echo brought back by a statement of its own, which needs no preparation.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub async fn prove<D>(connection: &mut D::Connection, number: &'static str) -> Result<(), sqlx::Error>
+where
+    D: sqlx::Database,
+    for<'c> &'c mut D::Connection: sqlx::Executor<'c, Database = D>,
+    usize: ColumnIndex<D::Row>,
+    for<'r> i64: Decode<'r, D> + Type<D>,
+{
+    let echo = Echo::fresh();
+    // All that is in the text is of ours.
+    let text = sqlx::AssertSqlSafe(format!("SELECT CAST({} AS {number})", echo.0));
+    match sqlx::Executor::fetch_all(connection, sqlx::raw_sql(text)).await {
+        Ok(rows) if rows.len() == 1 => echo.is_in(rows.first()),
+        // An error as well may be that to the statement before.
+        Ok(_) | Err(sqlx::Error::Database(_)) => Err(out_of_step()),
+        Err(error) => Err(error),
+    }
+}
+
 /// What came is not the answer to what was asked.
 pub fn out_of_step() -> sqlx::Error {
     sqlx::Error::Protocol("an answer that nobody asked for".to_owned())

@@ -14,10 +14,17 @@ use crate::sample::{self, MINUTE};
 
 const ROUNDS: u64 = 10;
 
+/// What it costs that a change finds nothing.
+struct Nothing {
+    /// What else asks what lies there, and on some databases what proves it.
+    selects: u64,
+    to_delete: &'static [(&'static str, u64)],
+}
+
 /// Has each verb executed, and tells `count` the name of it and what it may cost.
 async fn each_verb<D: Dialect>(
     store: &SqlStore<D>,
-    nothing_to_delete: &[(&'static str, u64)],
+    nothing: Nothing,
     mut count: impl FnMut(&str, &[(&'static str, u64)]),
 ) {
     let rounds: Vec<_> = (0..ROUNDS).map(|_| (sample::key(), sample::record(), sample::record())).collect();
@@ -28,7 +35,7 @@ async fn each_verb<D: Dialect>(
     for (key, _, other) in &rounds {
         assert_eq!(store.create(key, other).await.expect("an answer"), Created::Occupied);
     }
-    count("create when taken", &[("insert", 1), ("select", 1)]);
+    count("create when taken", &[("insert", 1), ("select", nothing.selects)]);
     for (key, record, _) in &rounds {
         let found = store.load(key, Freshness::Latest).await.expect("an answer").expect("a record");
         assert_eq!(found.payload, record.payload);
@@ -47,7 +54,7 @@ async fn each_verb<D: Dialect>(
         let replaced = store.replace(key, record.version, &sample::record()).await.expect("an answer");
         assert_eq!(replaced, Replaced::Conflict);
     }
-    count("replace after another", &[("update", 1), ("select", 1)]);
+    count("replace after another", &[("update", 1), ("select", nothing.selects)]);
     for (key, _, _) in &rounds {
         assert_eq!(store.delete(key).await.expect("an answer"), Deleted::Deleted);
     }
@@ -55,7 +62,7 @@ async fn each_verb<D: Dialect>(
     for (key, _, _) in &rounds {
         assert_eq!(store.delete(key).await.expect("an answer"), Deleted::Missing);
     }
-    count("delete of nothing", nothing_to_delete);
+    count("delete of nothing", nothing.to_delete);
     each_verb_of_the_index(store, count).await;
 }
 
@@ -119,7 +126,7 @@ async fn each_verb_is_one_statement_on_postgres() {
     let store =
         PostgresStore::builder(&server.url()).with_max_connections(1).connect().await.expect("a server");
     server.reset_statement_stats().expect("a count from zero");
-    each_verb(&store, &[("delete", 1)], |verb, wanted| {
+    each_verb(&store, Nothing { selects: 1, to_delete: &[("delete", 1)] }, |verb, wanted| {
         let mut found = BTreeMap::new();
         for (text, calls) in server.statement_stats().expect("a count") {
             // A change is the first part of a statement that brings back how many rows it found.
@@ -156,7 +163,7 @@ async fn each_verb_is_one_statement_on_mariadb() {
     // Between two counts: what the count itself does.
     let (idle, mut before) = (count(), count());
     let own: BTreeMap<&str, u64> = before.iter().map(|(name, number)| (*name, number - idle[name])).collect();
-    each_verb(&store, &[("delete", 1), ("select", 1)], |verb, wanted| {
+    each_verb(&store, Nothing { selects: 2, to_delete: &[("delete", 1), ("select", 2)] }, |verb, wanted| {
         let after = count();
         let done = after.iter().map(|(name, number)| {
             let word = name.trim_start_matches("Com_").to_owned();

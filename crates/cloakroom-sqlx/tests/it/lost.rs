@@ -8,9 +8,10 @@ use cloakroom_core::{
     Admitted, Created, Deleted, Freshness, PrincipalIndex as _, PrincipalTag, Replaced, Store as _,
     StoreErrorKind, Touched,
 };
-use cloakroom_sqlx::SqlStore;
+use cloakroom_sqlx::{Dialect, SqlStore};
 use cloakroom_testkit::{Lateness, Network, Proxy, dropped_after};
 use sqlx::pool::PoolOptions;
+use sqlx::{Database, Executor, Pool};
 
 use crate::machine::{Machine, on_both_servers};
 use crate::outage::ended_within;
@@ -25,6 +26,7 @@ on_both_servers! {
     dropped_verb_goes_on_and_keeps_its_connection
     each_verb_is_one_round_trip
     answer_that_came_twice_answers_nobody_else
+    error_of_another_statement_is_not_believed
     verb_that_nobody_goes_on_with_gives_up_its_connection
 }
 
@@ -50,18 +52,35 @@ impl<M: Machine> Wired<M> {
         Self { server, proxy, store }
     }
 
+    /// From now on, over the pool of an application, which pings a connection that comes back.
+    fn share(&mut self) -> Pool<M::Dialect> {
+        let url = self.server.address_by(self.proxy.address().port());
+        let pool = PoolOptions::new().max_connections(1).test_before_acquire(false);
+        let pool = pool.connect_lazy(&url).expect("a URL");
+        let shared = SqlStore::builder_over(pool.clone()).with_timeout(Duration::from_secs(5));
+        self.store = shared.connect_lazy().expect("a store");
+        pool
+    }
+
     /// Waits until the connection is back in the pool, or closed.
     async fn idle(&self) {
-        while !["1 of 1 ", "0 of 0 "].iter().any(|idle| format!("{:?}", self.store).contains(idle)) {
-            tokio::task::yield_now().await;
-        }
+        self.until(&["1 of 1 ", "0 of 0 "]).await;
     }
 
     /// Waits until the connection is back in the pool, so that the next reply is that to the next verb.
     async fn settle(&self) {
-        while !format!("{:?}", self.store).contains("1 of 1 connections idle") {
-            tokio::task::yield_now().await;
-        }
+        self.until(&["1 of 1 "]).await;
+    }
+
+    async fn until(&self, connections: &[&str]) {
+        let is_so = || connections.iter().any(|words| format!("{:?}", self.store).contains(words));
+        let wait = async {
+            while !is_so() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let limit = Duration::from_secs(20);
+        tokio::time::timeout(limit, wait).await.unwrap_or_else(|_| panic!("{:?}", self.store));
     }
 }
 
@@ -251,56 +270,130 @@ async fn each_verb_is_one_round_trip<M: Machine>() {
     }
 }
 
-/// Whatever was asked before, and whatever is asked next.
+/// Whatever was asked before, and whatever is asked next; and where an application shares its pool, which pings in between.
 async fn answer_that_came_twice_answers_nobody_else<M: Machine>() {
-    let wired = Wired::<M>::new(Duration::from_secs(5), 1).await;
-    let (store, tag) = (&wired.store, PrincipalTag::from_bytes([7; 32]));
-    for round in 0..3 * 6 * 6 {
-        let (key, first, second) = (sample::key(), sample::record(), sample::record());
-        assert_eq!(store.create(&key, &first).await.expect("an answer"), Created::Created);
-        // On a connection that knows the statement already.
-        for network in [Network::Pass, Network::Duplicate] {
-            wired.idle().await;
-            wired.proxy.set(network);
-            let other = sample::key();
-            // An error says that it was noticed at once.
-            match round / 6 % 6 {
-                0 => drop(store.load(&other, Freshness::Latest).await),
-                1 => drop(store.load(&key, Freshness::Latest).await),
-                2 => drop(store.touch(&key, first.version, MINUTE).await),
-                3 => drop(store.create(&other, &second).await),
-                4 => drop(store.delete(&other).await),
-                _ => drop(store.entries(&tag).await),
-            }
-            wired.idle().await;
+    const BEFORE: u32 = 9;
+    const NEXT: u32 = 9;
+    let mut wired = Wired::<M>::new(Duration::from_secs(5), 1).await;
+    for is_shared in [false, true] {
+        if is_shared {
+            wired.share();
         }
-        wired.proxy.set(Network::Pass);
-        match round % 6 {
-            0 => {
-                let touched = store.touch(&key, first.version, MINUTE * 2).await;
-                assert_eq!(touched.expect("its own"), Touched::Touched, "{round}");
-            }
-            1 => {
-                let replaced = store.replace(&key, first.version, &second).await;
-                assert_eq!(replaced.expect("its own"), Replaced::Replaced, "{round}");
-            }
-            2 => assert_eq!(store.delete(&key).await.expect("its own"), Deleted::Deleted, "{round}"),
-            // The first try may have made it, for all that is known, and somebody else taken its place.
-            3 => match store.create(&key, &second).await {
-                Ok(created) => assert_eq!(created, Created::Occupied, "{round}"),
-                Err(error) => assert_eq!(error.kind(), StoreErrorKind::Ambiguous, "{round}"),
-            },
-            4 => assert!(store.entries(&tag).await.expect("its own").entries.is_empty(), "{round}"),
-            _ => {}
+        for round in 0..BEFORE * NEXT {
+            answer_comes_twice(&wired, round / NEXT, round % NEXT).await;
         }
-        let found = store.load(&key, Freshness::Latest).await.expect("its own");
-        let wanted = match round % 6 {
-            1 => Some(second.payload),
-            2 => None,
-            _ => Some(first.payload),
-        };
-        assert_eq!(found.map(|record| record.payload), wanted, "{round}");
     }
+}
+
+async fn answer_comes_twice<M: Machine>(wired: &Wired<M>, before: u32, next: u32) {
+    let (store, tag) = (&wired.store, PrincipalTag::from_bytes([7; 32]));
+    let what = || format!("{next} after {before}, {store:?}");
+    let (key, other) = (sample::key(), sample::key());
+    let (first, second) = (sample::record(), sample::record());
+    know_the_statements(store, &tag).await;
+    assert_eq!(store.create(&key, &first).await.expect("an answer"), Created::Created);
+    wired.idle().await;
+    let answered = wired.proxy.seen().answered();
+    wired.proxy.set(Network::Duplicate);
+    // An error says that it was noticed at once.
+    let asked = async {
+        match before {
+            0 => drop(store.load(&other, Freshness::Latest).await),
+            1 => drop(store.load(&key, Freshness::Latest).await),
+            2 => drop(store.touch(&key, first.version, MINUTE).await),
+            3 => drop(store.touch(&other, first.version, MINUTE).await),
+            4 => drop(store.create(&other, &second).await),
+            5 => drop(store.create(&key, &second).await),
+            6 => drop(store.delete(&other).await),
+            7 => drop(store.entries(&tag).await),
+            _ => drop(store.sweep(5).await),
+        }
+    };
+    // No connection is made meanwhile.
+    tokio::join!(asked, async {
+        wired.proxy.until(|seen| seen.answered() > answered).await;
+        wired.proxy.set(Network::Pass);
+    });
+    wired.idle().await;
+    match next {
+        0 => {
+            let touched = store.touch(&key, first.version, MINUTE * 2).await;
+            assert_eq!(touched.expect("its own"), Touched::Touched, "{}", what());
+        }
+        1 => {
+            let replaced = store.replace(&key, first.version, &second).await;
+            assert_eq!(replaced.expect("its own"), Replaced::Replaced, "{}", what());
+        }
+        2 => assert_eq!(store.delete(&key).await.expect("its own"), Deleted::Deleted, "{}", what()),
+        // The first try may have made it, for all that is known, and somebody else taken its place.
+        3 => match store.create(&key, &second).await {
+            Ok(created) => assert_eq!(created, Created::Occupied, "{}", what()),
+            Err(error) => assert_eq!(error.kind(), StoreErrorKind::Ambiguous, "{}", what()),
+        },
+        4 => assert!(store.entries(&tag).await.expect("its own").entries.is_empty(), "{}", what()),
+        5 => {
+            let touched = store.touch(&sample::key(), first.version, MINUTE).await;
+            assert_eq!(touched.expect("its own"), Touched::Missing, "{}", what());
+        }
+        // The first try may have deleted it, for all that is known.
+        6 => drop(store.delete(&sample::key()).await.expect("its own")),
+        7 => drop(store.sweep(5).await.expect("its own")),
+        _ => {}
+    }
+    let found = store.load(&key, Freshness::Latest).await.expect("its own");
+    let wanted = match next {
+        1 => Some(second.payload),
+        2 => None,
+        _ => Some(first.payload),
+    };
+    assert_eq!(found.map(|record| record.payload), wanted, "{}", what());
+}
+
+/// Else a change that took effect would end as one that the server refused.
+async fn error_of_another_statement_is_not_believed<M: Machine>()
+where
+    for<'c> &'c mut <M::Dialect as Database>::Connection: Executor<'c, Database = M::Dialect>,
+{
+    let mut wired = Wired::<M>::new(Duration::from_secs(5), 1).await;
+    let pool = wired.share();
+    let store = &wired.store;
+    know_the_statements(store, &PrincipalTag::from_bytes([7; 32])).await;
+    let (key, first, second) = (sample::key(), sample::record(), sample::record());
+    assert_eq!(store.create(&key, &first).await.expect("an answer"), Created::Created);
+    wired.settle().await;
+    let (seen, mut length) = (wired.proxy.seen(), 0);
+    // At first as it is; then the answer to the verb comes twice, and that to the ping behind it.
+    for network in [Network::Pass, Network::Duplicate] {
+        let before = seen.answered();
+        wired.proxy.set(network);
+        let touched = store.touch(&key, first.version, MINUTE).await.expect("an answer");
+        assert_eq!(touched, Touched::Touched);
+        wired.settle().await;
+        wired.proxy.until(|seen| seen.answered() >= before + length * 2).await;
+        length = seen.answered() - before;
+    }
+    wired.proxy.set(Network::Pass);
+    // The application does not hear of its error.
+    pool.execute(sqlx::raw_sql("SELECT id FROM nowhere")).await.expect("the answer to what was before");
+    wired.settle().await;
+    let replaced = store.replace(&key, first.version, &second).await;
+    assert_eq!(replaced.expect("its own"), Replaced::Replaced);
+}
+
+/// So that each is one round trip from now on, over this connection.
+async fn know_the_statements<D: Dialect>(store: &SqlStore<D>, tag: &PrincipalTag) {
+    let (key, first, second) = (sample::key(), sample::record(), sample::record());
+    assert_eq!(store.create(&key, &first).await.expect("an answer"), Created::Created);
+    assert!(store.load(&key, Freshness::Latest).await.expect("an answer").is_some());
+    let touched = store.touch(&key, first.version, MINUTE * 2).await.expect("an answer");
+    assert_eq!(touched, Touched::Touched);
+    let replaced = store.replace(&key, first.version, &second).await.expect("an answer");
+    assert_eq!(replaced, Replaced::Replaced);
+    for deleted in [Deleted::Deleted, Deleted::Missing] {
+        assert_eq!(store.delete(&key).await.expect("an answer"), deleted);
+    }
+    assert!(store.entries(tag).await.expect("an answer").entries.is_empty());
+    store.sweep(5).await.expect("an answer");
 }
 
 /// Else a crowd of such verbs would be an outage for everybody else.
