@@ -17,18 +17,24 @@ pub(crate) const GRACE: Duration = Duration::from_millis(20);
 /// How often a verb that is late, and is being gone on with at this moment, is looked at again.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// The work of a verb, done by whoever waits for it; dropped in the middle, it goes on in a task of its own. Neither dropped nor
-/// gone on with, it is taken away after its deadline by a verb that wants what it holds.
-pub(crate) struct Detaching<'a, F>
+/// The work of a verb, done by whoever waits for it; dropped in the middle, it goes on in a task of its own. What nobody goes on
+/// with, here or there, is taken away after its deadline by a verb that wants what it holds.
+pub(crate) struct Detaching<F>
 where
     F: Future<Output: Send> + Send + 'static,
 {
+    /// Until it is dropped.
+    verb: Option<Verb<F>>,
+    runtime: Handle,
+}
+
+/// A verb in the hands of one task.
+struct Verb<F> {
     work: Arc<Work<F>>,
     deadline: Instant,
-    others: &'a UnderWay,
-    /// Where it stands among the others, once it was begun.
+    others: UnderWay,
+    /// Where it stands among the others, from when it was begun to its end.
     place: Option<Place>,
-    runtime: Handle,
 }
 
 /// How a verb ended.
@@ -40,9 +46,9 @@ pub(crate) enum End<T> {
     TakenAway,
 }
 
-/// The verbs that were begun in the tasks of those who wait for them.
-#[derive(Default)]
-pub(crate) struct UnderWay(Mutex<Places>);
+/// The verbs that were begun. A clone is of the same ones.
+#[derive(Clone, Default)]
+pub(crate) struct UnderWay(Arc<Mutex<Places>>);
 
 #[derive(Default)]
 struct Places {
@@ -67,22 +73,44 @@ trait Abandoned: Send + Sync {
     fn end(&self) -> bool;
 }
 
-impl<'a, F> Detaching<'a, F>
+impl<F> Detaching<F>
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    pub(crate) fn new(work: Pin<Box<F>>, deadline: Instant, others: &'a UnderWay, runtime: Handle) -> Self {
-        Self {
-            work: Arc::new(Work(Mutex::new(Some(Begun { future: work, waker: None })))),
-            deadline,
-            others,
-            place: None,
-            runtime,
+    pub(crate) fn new(work: Pin<Box<F>>, deadline: Instant, others: &UnderWay, runtime: Handle) -> Self {
+        let work = Arc::new(Work(Mutex::new(Some(Begun { future: work, waker: None }))));
+        Self { verb: Some(Verb { work, deadline, others: others.clone(), place: None }), runtime }
+    }
+}
+
+impl<F> Future for Detaching<F>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    type Output = End<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.verb {
+            Some(verb) => Pin::new(verb).poll(context),
+            None => Poll::Ready(End::TakenAway),
         }
     }
 }
 
-impl<F> Future for Detaching<'_, F>
+impl<F> Drop for Detaching<F>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn drop(&mut self) {
+        if let Some(verb) = self.verb.take_if(|verb| verb.place.is_some()) {
+            // Where the runtime is gone, the verb is dropped here, and what it holds may ask for a runtime.
+            let _inside = self.runtime.enter();
+            self.runtime.spawn(verb.in_current_span());
+        }
+    }
+}
+
+impl<F> Future for Verb<F>
 where
     F: Future<Output: Send> + Send + 'static,
 {
@@ -116,17 +144,10 @@ where
     }
 }
 
-impl<F> Drop for Detaching<'_, F>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
+/// With its runtime, as a rule.
+impl<F> Drop for Verb<F> {
     fn drop(&mut self) {
-        let Some(place) = self.place.take() else { return };
-        self.others.leave(Some(place));
-        let work = self.work.lock().take();
-        if let Some(work) = work {
-            self.runtime.spawn(work.future.in_current_span());
-        }
+        self.others.leave(self.place.take());
     }
 }
 

@@ -1,6 +1,7 @@
 use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::time::{advance, pause, sleep_until, timeout};
 
@@ -66,7 +67,7 @@ async fn verb_that_is_gone_on_with_is_left_alone() {
     let mut verb = Detaching::new(work, deadline, &others, Handle::current());
     assert_eq!(begin(&mut verb).await, None);
     advance(TIME + GRACE).await;
-    let guard = verb.work.lock();
+    let guard = verb.verb.as_ref().expect("it").work.lock();
     others.take_away();
     assert_eq!(others.places().taken.len(), 1, "somebody goes on with it");
     drop(guard);
@@ -90,13 +91,62 @@ async fn verb_that_is_dropped_goes_on_if_it_was_begun() {
             assert_eq!(begin(&mut verb).await, None);
         }
         drop(verb);
-        assert!(others.places().taken.is_empty());
+        assert_eq!(others.places().taken.len(), usize::from(is_begun));
         let _ = go.send(());
     }
-    while done.load(Ordering::Relaxed) == 0 {
-        tokio::task::yield_now().await;
-    }
+    let end = async {
+        while done.load(Ordering::Relaxed) == 0 || !others.places().taken.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(TIME * 10, end).await.expect("an end");
     assert_eq!(done.load(Ordering::Relaxed), 1);
+}
+
+/// As in a worker where a handler computes for long.
+#[tokio::test]
+async fn verb_that_is_dropped_where_nobody_goes_on_with_it_is_taken_away_as_well() {
+    pause();
+    let (others, elsewhere) =
+        (UnderWay::default(), Builder::new_current_thread().build().expect("a runtime"));
+    let (held, mut hold) = oneshot::channel::<()>();
+    let work = Box::pin(async move {
+        let _held = held;
+        pending::<()>().await;
+    });
+    let mut verb = Detaching::new(work, Instant::now() + TIME, &others, elsewhere.handle().clone());
+    assert_eq!(begin(&mut verb).await, None);
+    drop(verb);
+    let start = Instant::now();
+    let given_up = others.meanwhile(timeout(TIME * 2, &mut hold)).await;
+    assert!(matches!(given_up, Ok(Err(_))), "it is held still");
+    assert!((TIME..TIME + AGAIN + GRACE).contains(&start.elapsed()), "{:?}", start.elapsed());
+    assert!(others.places().taken.is_empty());
+    elsewhere.shutdown_background();
+}
+
+/// What a verb over the pool of an application holds spawns a task when it is dropped.
+#[test]
+fn verb_that_outlives_its_runtime_ends_inside_of_it() {
+    struct Held(Arc<AtomicU32>);
+    impl Drop for Held {
+        fn drop(&mut self) {
+            self.0.fetch_add(if Handle::try_current().is_ok() { 1 } else { 100 }, Ordering::Relaxed);
+        }
+    }
+    let (others, ended) = (UnderWay::default(), Arc::new(AtomicU32::new(0)));
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    let held = Held(Arc::clone(&ended));
+    let work = Box::pin(async move {
+        let _held = held;
+        pending::<()>().await;
+    });
+    let mut verb = Detaching::new(work, std::time::Instant::now().into(), &others, runtime.handle().clone());
+    assert_eq!(runtime.block_on(begin(&mut verb)), None);
+    drop(runtime);
+    drop(verb);
+    assert_eq!(ended.load(Ordering::Relaxed), 1);
+    assert!(others.places().taken.is_empty());
 }
 
 #[tokio::test]
