@@ -33,10 +33,14 @@ on_both_servers! {
 /// More than the reply to any of these verbs.
 const REPLY: u64 = 240;
 
+/// As long as a slow machine takes.
+const CONNECT: Duration = Duration::from_secs(2);
+
 struct Wired<M: Machine> {
     server: M,
     proxy: Proxy,
     store: SqlStore<M::Dialect>,
+    timeout: Duration,
 }
 
 impl<M: Machine> Wired<M> {
@@ -46,10 +50,11 @@ impl<M: Machine> Wired<M> {
         let store = SqlStore::builder(&server.address_by(proxy.address().port()))
             .with_max_connections(connections)
             .with_timeout(timeout)
+            .with_connect_timeout(CONNECT)
             .connect()
             .await
             .expect("the server");
-        Self { server, proxy, store }
+        Self { server, proxy, store, timeout }
     }
 
     /// From now on, over the pool of an application, which pings a connection that comes back.
@@ -57,7 +62,7 @@ impl<M: Machine> Wired<M> {
         let url = self.server.address_by(self.proxy.address().port());
         let pool = PoolOptions::new().max_connections(1).test_before_acquire(false);
         let pool = pool.connect_lazy(&url).expect("a URL");
-        let shared = SqlStore::builder_over(pool.clone()).with_timeout(Duration::from_secs(5));
+        let shared = SqlStore::builder_over(pool.clone()).with_timeout(self.timeout);
         self.store = shared.connect_lazy().expect("a store");
         pool
     }
@@ -166,30 +171,35 @@ async fn write_of_another_after_a_lost_reply_is_ambiguous<M: Machine>() {
 }
 
 async fn forgotten_connections_cost_one_deadline<M: Machine>() {
-    let timeout = Duration::from_millis(1200);
+    let timeout = Duration::from_secs(4);
     let wired = Wired::<M>::new(timeout, 8).await;
     let store = &wired.store;
-    let crowd: Vec<_> = (0..32)
-        .map(|_| {
-            let store = store.clone();
-            tokio::spawn(async move { store.load(&sample::key(), Freshness::Latest).await.is_ok() })
-        })
-        .collect();
-    for one in crowd {
-        assert!(one.await.expect("an answer"));
-    }
+    let crowd = async {
+        while !format!("{store:?}").contains("8 of 8 connections idle") {
+            let crowd: Vec<_> = (0..32)
+                .map(|_| {
+                    let store = store.clone();
+                    tokio::spawn(async move { store.load(&sample::key(), Freshness::Latest).await.is_ok() })
+                })
+                .collect();
+            for one in crowd {
+                assert!(one.await.expect("an answer"));
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), crowd).await.expect("eight at once");
     wired.proxy.set(Network::FreezeOlder);
     let (start, lateness) = (Instant::now(), Lateness::watch());
     let error = store.load(&sample::key(), Freshness::Latest).await.expect_err("nobody answers");
     assert_eq!(error.kind(), StoreErrorKind::Timeout);
     ended_within(timeout + Duration::from_millis(200), start, &lateness);
-    // The others that the pool has are as dead, and nobody else has to find out.
+    // The others that the pool has are as dead, and not each of them has to be found out.
+    let start = Instant::now();
     for _ in 0..8 {
-        let start = Instant::now();
         let found = store.load(&sample::key(), Freshness::Latest).await.expect("an answer");
         assert_eq!(found, None);
-        ended_within(Duration::from_secs(1), start, &lateness);
     }
+    ended_within(CONNECT, start, &lateness);
 }
 
 /// Else a verb whose deadline is shorter than a greeting takes would begin one again and again.
@@ -222,11 +232,12 @@ async fn dropped_verb_goes_on_and_keeps_its_connection<M: Machine>() {
     assert_eq!(store.create(&sample::key(), &record).await.expect("an answer"), Created::Created);
     wired.settle().await;
     let connections = seen.connections();
-    wired.proxy.set(Network::Delay(Duration::from_millis(20)));
     for _ in 0..5 {
         let (key, asked) = (sample::key(), seen.asked());
+        wired.proxy.set(Network::HoldAfter(0));
         assert!(dropped_after(1, store.create(&key, &record)).await.is_none(), "answered at once");
         wired.proxy.until(|seen| seen.asked() > asked).await;
+        wired.proxy.set(Network::Pass);
         assert_eq!(store.delete(&key).await.expect("an answer"), Deleted::Deleted);
     }
     assert_eq!(seen.connections(), connections);
@@ -398,26 +409,24 @@ async fn know_the_statements<D: Dialect>(store: &SqlStore<D>, tag: &PrincipalTag
 
 /// Else a crowd of such verbs would be an outage for everybody else.
 async fn verb_that_nobody_goes_on_with_gives_up_its_connection<M: Machine>() {
-    let server = M::begin();
     let timeout = Duration::from_secs(2);
-    let own = SqlStore::builder(&server.address()).with_max_connections(1).with_timeout(timeout);
-    let own = own.connect().await.expect("the server");
-    let pool =
-        PoolOptions::<M::Dialect>::new().max_connections(1).connect_lazy(&server.address()).expect("a URL");
-    let shared = SqlStore::builder_over(pool).with_timeout(timeout).connect_lazy().expect("a store");
-    for store in [own, shared] {
+    let mut wired = Wired::<M>::new(timeout, 1).await;
+    for is_shared in [false, true] {
+        if is_shared {
+            wired.share();
+        }
+        let store = &wired.store;
         let (key, record) = (sample::key(), sample::record());
         assert_eq!(store.create(&key, &record).await.expect("an answer"), Created::Created);
+        wired.settle().await;
+        wired.proxy.set(Network::HoldAfter(0));
         // Begun, and then left alone; and one that waits for the same connection, and is left alone, too.
-        let mut parked = Vec::new();
-        while parked.len() < 2 {
-            let mut verb = store.load(&key, Freshness::Latest);
-            // Now and then the reply is there before the poll ends.
-            if polled(verb.as_mut()).await.is_none() {
-                parked.push(verb);
-            }
+        let mut parked = [store.load(&key, Freshness::Latest), store.load(&key, Freshness::Latest)];
+        for verb in &mut parked {
+            assert!(polled(verb.as_mut()).await.is_none(), "answered at once");
         }
         tokio::time::sleep(timeout).await;
+        wired.proxy.set(Network::Pass);
         let found = store.load(&key, Freshness::Latest).await.expect("a connection");
         assert_eq!(found.map(|found| found.version), Some(record.version));
         for verb in parked {
