@@ -12,7 +12,7 @@ use crate::fake::{Act, Fake, say};
 use crate::sample;
 use cloakroom_testkit::Clock;
 
-const TIMEOUT: Duration = Duration::from_millis(300);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 fn store(url: &str) -> RedisStore {
     RedisStore::builder(url).with_timeout(TIMEOUT).connect_lazy().expect("a URL")
@@ -115,9 +115,9 @@ async fn demoted_server_is_not_dialled_without_end() {
         store.create(&sample::key(), &sample::record()).await.expect_err("a replica takes no write");
         requests += 1;
     }
-    let dials = dialled() - before;
+    let (dials, most) = (dialled() - before, 5 + start.elapsed().as_millis() / 50);
     println!("{requests} requests, {dials} dials");
-    assert!(dials < 25, "{dials} dials");
+    assert!(u128::from(dials) <= most, "{dials} dials, and {most} at most");
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn a_frozen_server_keeps_its_connections_and_is_ended_in_good_time() {
     server.stop().unwrap();
     let start = Instant::now();
     drop(server);
-    assert!(start.elapsed() < Duration::from_secs(2), "it took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
 }
 
 #[test]

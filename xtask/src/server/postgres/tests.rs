@@ -68,7 +68,7 @@ fn dropping_a_server_leaves_no_directory_and_nobody_on_its_port() {
     let (directory, port) = (server.directory().to_owned(), server.port());
     let start = Instant::now();
     drop(server);
-    assert!(start.elapsed() < Duration::from_secs(2), "it took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
     assert!(!directory.exists());
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
 }
@@ -95,7 +95,7 @@ fn a_frozen_server_keeps_its_connections_and_is_ended_in_good_time() {
     server.stop().unwrap();
     let start = Instant::now();
     drop(server);
-    assert!(start.elapsed() < Duration::from_secs(2), "it took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
 }
 
 #[test]
