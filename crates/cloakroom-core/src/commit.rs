@@ -28,13 +28,22 @@ use crate::manager::{Inner, principal};
 use crate::renewal::{SecretUpkeep, secret_upkeep};
 use crate::store::{Deleted, StoreKey, Touched};
 
+/// What a commit is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// The end of a request. Adapters let it run to its end.
+    Response,
+    /// A call within a handler, who may leave it half done beside something else that waits for the same session.
+    Call,
+}
+
 /// Stores what was changed since the last commit.
-pub(crate) async fn commit(shared: &Shared) -> Result<()> {
+pub(crate) async fn commit(shared: &Shared, occasion: Occasion) -> Result<()> {
     let _turn = shared.turn.lock().await;
     let (due, work) = {
         let mut live = shared.live();
         let due = due(&shared.manager, &live);
-        let work = matches!(due, Due::Store(Call::Write)).then(|| Write::take(shared, &mut live));
+        let work = matches!(due, Due::Store(Call::Write)).then(|| Write::take(shared, &mut live, occasion));
         (due, work)
     };
     match due {

@@ -45,6 +45,7 @@ impl Shared {
 }
 
 /// What one request knows of its session.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Live {
     pub(crate) place: Place,
     /// As it was loaded or last committed.
@@ -65,6 +66,8 @@ pub(crate) struct Live {
     pub(crate) was_new: bool,
     /// Whether the response holds a token of a form, which nobody but this login may see.
     pub(crate) has_form: bool,
+    /// Somebody would have ended it when the response had begun.
+    pub(crate) logout_refused: bool,
     /// Sessions that this client had or may have had, and has no token of any more: one that a login of its own rotated
     /// away, one whose creation was never answered.
     pub(crate) forerunners: Vec<StoreKey>,
@@ -173,6 +176,7 @@ impl Live {
             fresh_secret: None,
             attempt: None,
             must_replay: false,
+            logout_refused: false,
             phase: Phase::Open,
             reach: Reach::Request,
             news: News::None,

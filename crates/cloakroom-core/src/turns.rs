@@ -22,8 +22,8 @@ impl<K> Default for Turns<K> {
 }
 
 impl<K: Copy + Eq + Hash + Sync> Turns<K> {
-    /// Waits until it is the caller's turn. Those in front of it end by their own deadlines, and one that comes to its
-    /// turn too late gives it up at once.
+    /// Waits until it is the caller's turn. Those in front of it end by their own deadlines, if they are polled, and one that
+    /// comes to its turn too late gives it up at once.
     pub(crate) async fn of(&self, key: &K) -> Turn {
         let turnstile = self.turnstile(key);
         turnstile.lock_arc().await

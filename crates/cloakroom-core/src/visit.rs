@@ -11,7 +11,7 @@ use cloakroom_codec::{Flags, State, Token};
 use futures_util::lock::Mutex;
 
 use crate::cache::CacheRule;
-use crate::commit::{commit, commit_at_once};
+use crate::commit::{Occasion, commit, commit_at_once};
 use crate::cookie::CookieLifetime;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::SessionEventKind;
@@ -89,7 +89,8 @@ impl Visit {
     ///
     /// A visitor without a session gets an empty one, which costs nothing until something is written. Who asks for the first
     /// time when the response has gone out gets a session to read: what is written to it is
-    /// [`Committed`](ErrorKind::Committed), as with one that was asked for earlier.
+    /// [`Committed`](ErrorKind::Committed), as with one that was asked for earlier. The head of that response says nothing
+    /// of a session, and caches may keep what it shows: ask before you answer.
     ///
     /// # Errors
     ///
@@ -137,7 +138,8 @@ impl Visit {
     ///
     /// # Cancel safety
     ///
-    /// A dropped call leaves the old or the new session. The client then does not learn a new token.
+    /// A dropped call leaves the old or the new session. The client then does not learn a new token. Drop it or let it end:
+    /// while it is neither polled nor dropped, commits of other requests that write to this session may wait for it.
     pub async fn commit(&self) -> Reply {
         let found = match self.found() {
             Ok(found) => found,
@@ -148,7 +150,7 @@ impl Visit {
         let may_pass = may_pass(shared);
         let committed = match given_up(shared) {
             Some(committed) => committed,
-            None => commit(shared).await,
+            None => commit(shared, Occasion::Response).await,
         };
         self.reply(found, may_pass, committed)
     }

@@ -37,8 +37,8 @@ mod tests;
 /// index of principals holds as many entries as there may be records.
 ///
 /// What has expired makes room for what is new. A verb that finds the store full looks for it, at about
-/// 1 000 records whose time had come as they were first written; where so many live on, it answers `Full`,
-/// and the next verb goes on behind them.
+/// 1 000 records whose time had come as they were first written; where so many live on, or free too little for a
+/// large one, it answers `Full`, and the next verb goes on behind them.
 ///
 /// # Time
 ///

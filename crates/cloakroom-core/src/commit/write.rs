@@ -2,6 +2,7 @@
 
 mod create;
 mod entry;
+mod queue;
 
 use std::mem;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use cloakroom_codec::{Handle, Keys, Predecessor, Purpose, Secret, State, TokenKey};
 
+use super::Occasion;
 use super::index::{self, Entered};
 use super::rebase::rebase;
 use super::tries::Tries;
@@ -41,6 +43,7 @@ pub(super) struct Write<'s> {
     unsure: bool,
     must_replay: bool,
     asked_by: Asked,
+    occasion: Occasion,
     conflicts: u32,
     /// Whoever met another write goes on when nobody else in this process does who met one.
     turn: Option<Turn>,
@@ -64,12 +67,13 @@ struct Sealed {
 }
 
 impl<'s> Write<'s> {
-    pub(super) fn take(shared: &'s Shared, live: &mut Live) -> Box<Self> {
+    pub(super) fn take(shared: &'s Shared, live: &mut Live, occasion: Occasion) -> Box<Self> {
         let is_asked_for = live.has_changes()
             && (live.fresh_secret.is_some() || live.changes.iter().any(|change| !change.is_upkeep()));
         Box::new(Self {
             shared,
             asked_by: if is_asked_for { Asked::ByTheHandler } else { Asked::ByNobody },
+            occasion,
             base: Arc::clone(&live.base),
             draft: Arc::clone(live.draft.as_ref().unwrap_or(&live.base)),
             changes: mem::take(&mut live.changes),
@@ -133,7 +137,8 @@ impl<'s> Write<'s> {
     /// Whether these changes may be tried again later without doing them twice.
     pub(super) fn may_be_tried_again(&self, error: &Error) -> bool {
         // A record under a handle that nobody was told is no obstacle.
-        error.is_transient() && (!self.unsure || self.attempt.is_some() || self.target.is_none())
+        let is_known = !self.unsure || self.attempt.is_some() || self.target.is_none();
+        error.is_transient() && (is_known || self.changes.iter().all(Change::is_repeatable))
     }
 
     async fn replace(&mut self, stored: Stored) -> Result<Progress> {
@@ -147,7 +152,10 @@ impl<'s> Write<'s> {
             self.attempt = Some((sealed.record.version, self.changes.len()));
             match self.manager().store()?.replace(&stored.key, stored.version, &sealed.record).await {
                 Ok(answer) => {
-                    self.attempt = None;
+                    // Behind the write of another nobody can tell whether ours came first: who goes on after us must know.
+                    if !(sent && answer == Replaced::Conflict) {
+                        self.attempt = None;
+                    }
                     break answer;
                 }
                 Err(error) => {
@@ -182,16 +190,6 @@ impl<'s> Write<'s> {
         }
     }
 
-    /// Waits behind those in this process who met another write too: at once, all would meet each other again.
-    ///
-    /// Not with a seat among the sessions of a principal: other logins wait for it.
-    async fn take_turn(&mut self, key: &StoreKey) {
-        let has_a_seat = self.entered.as_ref().is_some_and(Entered::has_a_seat);
-        if self.turn.is_none() && !has_a_seat {
-            self.turn = Some(self.manager().writers.of(key).await);
-        }
-    }
-
     /// After a conflict: the latest state, with this request's changes done to it again.
     async fn start_over(&mut self, mut stored: Stored) -> Result<Progress> {
         let manager = self.manager();
@@ -201,6 +199,7 @@ impl<'s> Write<'s> {
             return Err(Error::new(ErrorKind::Ended));
         };
         self.check_time()?;
+        self.attempt = None;
         let mut arrived = None;
         if let Some((_, held)) = self.earlier.take_if(|(earlier, _)| *earlier == version) {
             // A commit that was cut short did reach the store: its changes are done.

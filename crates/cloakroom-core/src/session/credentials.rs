@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloakroom_codec::SecretHash;
 
 use super::Session;
-use crate::commit::commit;
+use crate::commit::{Occasion, commit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::live::{Deletion, Phase};
 
@@ -78,7 +78,7 @@ impl Session {
                 }
             }
         }
-        commit(&self.0).await?;
+        commit(&self.0, Occasion::Call).await?;
         Ok(false)
     }
 

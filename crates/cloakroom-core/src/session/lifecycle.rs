@@ -7,7 +7,7 @@ use cloakroom_codec::{Login as BoundLogin, Secret};
 
 use super::Session;
 use crate::change::{Authentication, Change};
-use crate::commit::commit;
+use crate::commit::{Occasion, commit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expiry::Expiry;
 use crate::form;
@@ -80,10 +80,14 @@ impl Session {
     /// Until the request ends the session reads as empty, and writes are errors. If the store cannot
     /// delete it, the response is `503`: nobody is told "logged out" who is not. It ends the session whatever
     /// other requests did to it since it was loaded, a login included.
+    ///
+    /// Once the response has begun it ends nothing, and [`save`](Self::save) says so; [`end`](Self::end) says so itself.
     pub fn logout(&self) {
         let mut live = self.0.live();
-        if live.phase == Phase::Open {
-            live.phase = Phase::LoggedOut(Deletion::Pending);
+        match live.phase {
+            Phase::Open => live.phase = Phase::LoggedOut(Deletion::Pending),
+            Phase::Committed => live.logout_refused = true,
+            Phase::LoggedOut(_) | Phase::Ended => {}
         }
     }
 
@@ -138,19 +142,19 @@ impl Session {
     /// # Cancel safety
     ///
     /// A dropped call leaves the old or the new session; its changes stay noted, and are stored once. Drop it
-    /// or let it end: while it is neither polled nor dropped, other saves of this session may wait for it, in other requests
-    /// too, and so do logins of the same principal where they are counted.
+    /// or let it end: while it is neither polled nor dropped, other saves of this session wait for it, and so do logins of the
+    /// same principal where they are counted.
     pub async fn save(&self) -> Result<()> {
         {
             let live = self.0.live();
             match live.phase {
-                Phase::Committed if live.changes.is_empty() => return Ok(()),
+                Phase::Committed if live.changes.is_empty() && !live.logout_refused => return Ok(()),
                 Phase::Committed => return Err(Error::new(ErrorKind::Committed)),
                 Phase::Ended => return Err(Error::new(ErrorKind::Ended)),
                 Phase::Open | Phase::LoggedOut(_) => {}
             }
         }
-        commit(&self.0).await
+        commit(&self.0, Occasion::Call).await
     }
 
     /// Deletes the session now; the response takes the client's token away.
@@ -171,7 +175,7 @@ impl Session {
                 Phase::Committed => return Err(Error::new(ErrorKind::Committed)),
             }
         }
-        commit(&self.0).await
+        commit(&self.0, Occasion::Call).await
     }
 
     /// The same session for a task that outlives the request: a WebSocket, a stream, a spawned job.

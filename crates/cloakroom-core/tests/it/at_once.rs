@@ -196,12 +196,12 @@ async fn who_asks_after_the_response_can_write_no_more() {
             let session = visit.session().await.unwrap();
             assert_eq!(session.get::<i64>("a").unwrap(), Some(1));
             assert_eq!(session.set("a", &2).unwrap_err().kind(), ErrorKind::Committed);
-            assert_eq!(
-                session.save().await.map_err(|error| error.kind()),
-                Ok(()),
-                "there is nothing to save"
-            );
         }
+        let session = visit.session().await.unwrap();
+        session.save().await.expect("there is nothing to save");
+        session.logout();
+        assert_eq!(session.save().await.unwrap_err().kind(), ErrorKind::Committed, "nobody was logged out");
+        assert_eq!(session.end().await.unwrap_err().kind(), ErrorKind::Committed);
         drop(visit.commit().await);
         assert_eq!(world.model.dump(), before);
     }
