@@ -85,8 +85,9 @@ use crate::store_error::StoreError;
 ///
 /// A store may send a verb again whose reply was lost. `create` and `replace` then find their own write by its
 /// version. Where somebody else wrote in between, the second answer counts: `Missing` may follow one's own
-/// write that was deleted since, and `delete` may tell of another's delete. A `create` that is sent again may bring a record
-/// back that was deleted in between, which is why the manager looks for it instead.
+/// write that was deleted since, and `delete` may tell of another's delete. Where there is an
+/// index of principals, a `create` is not sent again: somebody may have ended the session in between, and it would come
+/// back. The store looks whether it is in place, and says that it does not know if it is not.
 ///
 /// # Deadlines
 ///

@@ -164,8 +164,7 @@ impl Cluster {
         let has_moved = self.0.survey.chart().owner(slot).is_some_and(|owner| owner != asked);
         if again || (has_moved && *breaks < BREAKS.1) {
             *breaks += 1;
-            errand.remember(&failure);
-            return Ok(());
+            return errand.again_after(failure);
         }
         Err(errand.failed(failure))
     }

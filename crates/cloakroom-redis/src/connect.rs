@@ -17,7 +17,7 @@ use crate::greeting::Greeting;
 use crate::node::Node;
 use crate::prefix::Prefix;
 use crate::quorum::Quorum;
-use crate::request::{Packed, Request};
+use crate::request::{Packed, Proof, Request};
 use crate::store::RedisStore;
 use crate::{target, tls};
 
@@ -147,11 +147,14 @@ impl RedisStoreBuilder {
             database: target.database,
             tls: connector(self.tls_root, target.ca.as_deref(), tls)?,
             timeout,
+            proof: Proof::Echo,
         };
         let sentinels = Greeting {
             user: target.sentinel_user,
             password: target.sentinel_password,
             database: 0,
+            // They know none.
+            proof: Proof::Form,
             ..greeting.clone()
         };
         let fleet = Fleet::new(target.servers, greeting, &sentinels, connect_timeout)?;

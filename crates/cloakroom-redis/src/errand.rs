@@ -13,7 +13,16 @@ use crate::error::{self, Doubt, Effect, Failure};
 pub(crate) struct Errand {
     deadline: Instant,
     effect: Effect,
+    repeat: Repeat,
     doubt: Doubt,
+}
+
+/// Whether a verb whose reply was lost may be sent again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    Harmless,
+    /// It would bring back what somebody has deleted since.
+    BringsBack,
 }
 
 impl Errand {
@@ -27,12 +36,18 @@ impl Errand {
         Self::new(timeout, Effect::Write)
     }
 
+    /// A verb that makes the record, and had better not do so twice.
+    pub(crate) fn creation(timeout: Duration) -> Result<Self, StoreError> {
+        Ok(Self { repeat: Repeat::BringsBack, ..Self::write(timeout)? })
+    }
+
     /// A verb that ends after `timeout`, if there is a runtime that can wait.
     fn new(timeout: Duration, effect: Effect) -> Result<Self, StoreError> {
         if Handle::try_current().is_err() {
             return Err(error::outside_of_a_runtime());
         }
-        Ok(Self { deadline: Instant::now() + timeout, effect, doubt: Doubt::None })
+        let deadline = Instant::now() + timeout;
+        Ok(Self { deadline, effect, repeat: Repeat::Harmless, doubt: Doubt::None })
     }
 
     pub(crate) const fn deadline(&self) -> Instant {
@@ -51,7 +66,7 @@ impl Errand {
 
     /// What is asked from here on changes nothing. A doubt that there is already stays.
     pub(crate) const fn only_looks(&mut self) {
-        self.effect = Effect::Read;
+        (self.effect, self.repeat) = (Effect::Read, Repeat::Harmless);
     }
 
     /// The write was found in place: whatever fails from here on, it may have taken effect.
@@ -59,11 +74,15 @@ impl Errand {
         self.doubt = Doubt::EarlierTry;
     }
 
-    /// A try failed, and another one follows.
-    pub(crate) fn remember(&mut self, failure: &Failure) {
+    /// A try failed that another one may follow, unless this is what the verb answers.
+    pub(crate) fn again_after(&mut self, failure: Failure) -> Result<(), StoreError> {
         if self.effect == Effect::Write && matches!(failure, Failure::Lost(_)) {
             self.doubt = Doubt::EarlierTry;
+            if self.repeat == Repeat::BringsBack {
+                return Err(self.failed(failure));
+            }
         }
+        Ok(())
     }
 
     /// What the verb answers when its last try failed.

@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use crate::error::Failure;
 use crate::form;
 use crate::place::Place;
-use crate::request::Packed;
+use crate::request::{Packed, Proof};
 use crate::server::{Address, Server};
 use crate::wire::Wire;
 
@@ -26,6 +26,8 @@ pub(crate) struct Greeting {
     pub(crate) tls: Option<TlsConnector>,
     /// How long a peer may acknowledge nothing.
     pub(crate) timeout: Duration,
+    /// What replies will be known by.
+    pub(crate) proof: Proof,
 }
 
 impl Greeting {
@@ -58,6 +60,11 @@ impl Greeting {
             0 => hello,
             number => hello.and(form::ok, ["SELECT".into(), u64::from(number).into()]),
         };
+        // Who may not have his numbers back could do nothing, and would not be told why.
+        let words = match self.proof {
+            Proof::Form => words,
+            Proof::Echo => words.and(form::bytes, ["ECHO", "cloakroom"].map(Into::into)),
+        };
         let replies = wire.ask(&Arc::new(words)).await.map_err(Failure::before_any_request)?;
         let refusals = replies.iter().map(|reply| match reply {
             Value::ServerError(refusal) => Some(refusal),
@@ -66,7 +73,8 @@ impl Greeting {
         for (at, refusal) in refusals.enumerate() {
             match refusal {
                 Some(refusal) if at == 0 => return Err(Failure::Unreached(unwelcome(refusal))),
-                Some(_) => return Err(Failure::Unreached(no_database())),
+                Some(_) if at == 1 && self.database != 0 => return Err(Failure::Unreached(no_database())),
+                Some(refusal) => return Err(Failure::Unreached(refusal.clone().into())),
                 None => {}
             }
         }

@@ -21,7 +21,8 @@ use crate::wire::Wire;
 /// How many timeouts in a row make a connection suspect: it may be frozen where a new one would work.
 const TIMEOUTS_IN_A_ROW: u32 = 3;
 
-/// After which time a request that is dropped counts like one that ran out of time.
+/// After which time a request that is dropped counts like one that ran out of time, and how old a connection has to be for
+/// either to count.
 const LONG: Duration = Duration::from_millis(250);
 
 /// The shortest time between a dial that failed and the next one.
@@ -102,7 +103,8 @@ impl Link {
                 Either::Right(_) => Err(Failure::Lost(broken(io::ErrorKind::ConnectionAborted))),
             }
         };
-        let mut waiting = Waiting { inner: &self.0, line: &line, since: Instant::now(), end: End::Dropped };
+        let (since, before) = (Instant::now(), line.wire.answered());
+        let mut waiting = Waiting { inner: &self.0, line: &line, since, before, end: End::Dropped };
         match timeout_at(deadline, reply).await {
             Ok(Ok(replies)) => {
                 waiting.end = End::Answered;
@@ -168,6 +170,8 @@ struct Waiting<'l> {
     inner: &'l Inner,
     line: &'l Arc<Line>,
     since: Instant,
+    /// How many requests the connection had answered by then.
+    before: u64,
     end: End,
 }
 
@@ -185,6 +189,15 @@ impl Drop for Waiting<'_> {
             End::Answered => return,
             End::Dropped if self.since.elapsed() < LONG => return,
             End::Late | End::Dropped => {}
+        }
+        // Those who waited for it to be dialled may have no time left for an answer.
+        if self.line.made.elapsed() < LONG {
+            return;
+        }
+        // It is late, and not dead.
+        if self.line.wire.answered() != self.before {
+            self.line.timeouts.store(0, Ordering::Relaxed);
+            return;
         }
         let timeouts = self.line.timeouts.fetch_add(1, Ordering::Relaxed) + 1;
         if timeouts >= TIMEOUTS_IN_A_ROW && self.inner.give_up(self.line) {

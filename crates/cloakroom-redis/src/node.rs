@@ -47,13 +47,14 @@ impl Node {
         Ok(request.unpack(asking, all))
     }
 
-    /// Sends the request, and once more when the connection broke, or when another connection may do better.
+    /// Sends the request, and once more when the connection broke and nothing speaks against it, or when another connection may
+    /// do better.
     pub(crate) async fn ask(&self, request: &Request, errand: &mut Errand) -> Result<Replies, StoreError> {
         let asked = Instant::now();
         match self.attempt(request, Asking::No, errand.deadline()).await {
             Ok(replies) if replies.are_turned_away() => self.hang_up(asked),
             Ok(replies) => return Ok(replies),
-            Err(Setback::Again(failure)) => errand.remember(&failure),
+            Err(Setback::Again(failure)) => errand.again_after(failure)?,
             Err(Setback::Final(failure)) => return Err(errand.failed(failure)),
         }
         let asked = Instant::now();

@@ -12,6 +12,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::dial::broken;
 use crate::error::Failure;
@@ -20,6 +21,19 @@ use crate::wire::{Socket, Wire};
 
 /// After which time without a word the network is asked whether the server is still there, and how often then.
 const SILENCE: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(5));
+
+impl Socket for TcpStream {}
+
+#[cfg(unix)]
+impl Socket for tokio::net::UnixStream {}
+
+impl Socket for TlsStream<TcpStream> {
+    /// What one record holds, which the other end reads whole or not at all. Of several, some may have gone where the
+    /// last one failed.
+    fn at_once(&self) -> usize {
+        16 << 10
+    }
+}
 
 /// One server.
 pub(crate) struct Server {

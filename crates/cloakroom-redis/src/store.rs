@@ -258,18 +258,22 @@ impl Store for RedisStore {
             return Err(error::too_large());
         }
         let name = self.prefix.name(key);
-        let mut errand = Errand::write(self.timeout)?;
+        let mut errand = Errand::creation(self.timeout)?;
         let (head, payload) = stored::value(record);
         let value = Word::Joined(&head, payload);
         let set: [Word<'_>; 3] = ["SET".into(), name.as_str().into(), value];
         let condition = ["NX".into(), "PX".into(), stored::millis(record.ttl).into()];
         let set = Packed::one(form::ok_or_nil, set.into_iter().chain(condition));
         let request = Request::new(set, self.quorum);
-        let Replies { values, waited } = self.fleet.ask(&name, &request, &mut errand).await?;
-        match errand.replies(values)? {
-            [Value::Okay] => return self.judge(waited).map(|()| Created::Created),
-            [Value::Nil] => {}
-            _ => return Err(errand.nonsense()),
+        match self.fleet.ask(&name, &request, &mut errand).await {
+            Ok(Replies { values, waited }) => match errand.replies(values)? {
+                [Value::Okay] => return self.judge(waited).map(|()| Created::Created),
+                [Value::Nil] => {}
+                _ => return Err(errand.nonsense()),
+            },
+            // Not sent again: whoever ended the session in between would see it come back.
+            Err(_) if errand.doubt() == Doubt::EarlierTry => {}
+            Err(error) => return Err(error),
         }
         errand.only_looks();
         let look = Packed::one(form::bytes, ["GETRANGE", &name, "0", stored::VERSION_END].map(Into::into));

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use redis::{ErrorKind, PushKind, RedisError, Value};
@@ -34,12 +35,18 @@ const KEPT: usize = 4 * AT_ONCE;
 /// to others, who may be further on than the one it came to. So the task that reads them looks at each, in turn, and
 /// ends the connection there and then: whoever still waits gets no reply. What comes twice may have the right form: so
 /// nobody is given replies before the number came back that was sent behind his request.
-pub(crate) struct Wire(mpsc::UnboundedSender<Asked>);
+pub(crate) struct Wire {
+    asks: mpsc::UnboundedSender<Asked>,
+    answered: Arc<AtomicU64>,
+}
 
 /// What the connection is made of.
-pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {
+    /// How much is written at a time, at most. Where that fails, the other end can have read nothing of it.
+    fn at_once(&self) -> usize {
+        usize::MAX
+    }
+}
 
 struct Asked {
     request: Arc<Packed>,
@@ -49,23 +56,30 @@ struct Asked {
 impl Wire {
     /// It lives in the runtime that this is called in. Who listens is told of each message of a channel.
     pub(crate) fn new(socket: Box<dyn Socket>, listener: Option<Arc<Notify>>) -> Self {
-        let (wire, asked) = mpsc::unbounded_channel();
-        tokio::spawn(Ends::new(asked, socket, listener));
-        Self(wire)
+        let (asks, asked) = mpsc::unbounded_channel();
+        let ends = Ends::new(asked, socket, listener);
+        let answered = Arc::clone(&ends.answered);
+        tokio::spawn(ends);
+        Self { asks, answered }
     }
 
     /// Whether it still leads anywhere.
     pub(crate) fn is_open(&self) -> bool {
-        !self.0.is_closed()
+        !self.asks.is_closed()
+    }
+
+    /// How many requests were answered so far, also such as nobody waited for any more.
+    pub(crate) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// Sends the commands in one go, once, and waits for their replies. It fails as `Unreached` where not one byte was
     /// sent, and as `Lost` where any was.
     ///
-    /// For whoever gives up, what was not sent by then never is, and a reply to it is nobody's.
+    /// For whoever gives up, what was not about to be sent by then never is, and a reply to it is nobody's.
     pub(crate) async fn ask(&self, request: &Arc<Packed>) -> Result<Vec<Value>, Failure> {
         let (answer, answered) = oneshot::channel();
-        if self.0.send(Asked { request: Arc::clone(request), answer }).is_err() {
+        if self.asks.send(Asked { request: Arc::clone(request), answer }).is_err() {
             return Err(unreached());
         }
         // Who is told nothing cannot know.
@@ -89,6 +103,8 @@ struct Ends {
     written: u64,
     progress: Progress,
     vigil: Vigil,
+    answered: Arc<AtomicU64>,
+    crowd: Crowd,
 }
 
 /// A request that is being sent, or was, and the replies to it that have come.
@@ -100,6 +116,15 @@ struct Waiting {
     replies: Vec<Value>,
     /// What has to come behind them.
     echo: Option<Echo>,
+}
+
+/// Whether several ask at a time. Then it is worth while to let all who are about to ask do so before anything is sent.
+#[derive(Clone, Copy, Default)]
+struct Crowd {
+    /// How many were answered at once when anybody was last.
+    answered: usize,
+    /// They have had their turn.
+    waited: bool,
 }
 
 #[derive(PartialEq, Eq)]
@@ -124,6 +149,10 @@ impl Future for Ends {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         match self.both_ways(context) {
             Ok(()) => {
+                if self.sent < self.outbox.len() {
+                    // Who reads nothing any more does not keep us here when nobody can ask any more.
+                    self.vigil.keep();
+                }
                 self.vigil.poll(context);
                 Poll::Pending
             }
@@ -161,6 +190,8 @@ impl Ends {
             written: 0,
             progress: Progress::Flushed,
             vigil: Vigil::new(),
+            answered: Arc::default(),
+            crowd: Crowd::default(),
         }
     }
 
@@ -189,6 +220,7 @@ impl Ends {
                 return Err(Over::of(io::ErrorKind::UnexpectedEof));
             }
             self.inbox.add(read);
+            self.crowd.answered = 0;
             while let Some(&sign) = self.inbox.unread().first() {
                 // Not when it is whole: who sends what nobody asked for could go on for ever.
                 if sign != reply::PUSH {
@@ -273,6 +305,8 @@ impl Ends {
     /// All replies have come for the one who waits longest.
     fn answer(&mut self) {
         if let Some(first) = self.waiting.pop_front() {
+            self.crowd.answered += 1;
+            self.answered.fetch_add(1, Ordering::Relaxed);
             // Who gave up is owed nothing.
             let _ = first.answer.send(Ok(first.replies));
         }
@@ -280,6 +314,10 @@ impl Ends {
 
     /// Sends what is asked, as much at a time as there is.
     fn speak(&mut self, context: &mut Context<'_>) -> Result<(), Over> {
+        if self.others_first() {
+            context.waker().wake_by_ref();
+            return Ok(());
+        }
         loop {
             while self.outbox.len() - self.sent < AT_ONCE {
                 match self.asked.poll_recv(context) {
@@ -290,16 +328,29 @@ impl Ends {
                 }
             }
             let unsent = self.outbox.get(self.sent..).unwrap_or_default();
+            let unsent = unsent.get(..self.socket.at_once()).unwrap_or(unsent);
             if unsent.is_empty() {
                 return self.flush(context);
             }
             match Pin::new(&mut self.socket).poll_write(context, unsent) {
+                Poll::Pending if self.asked.is_closed() => {
+                    return Err(Over::of(io::ErrorKind::ConnectionAborted));
+                }
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(0)) => return Err(Over::of(io::ErrorKind::WriteZero)),
                 Poll::Ready(Ok(written)) => self.has_sent(written),
                 Poll::Ready(Err(error)) => return Err(Over(error.into())),
             }
         }
+    }
+
+    /// Whether all other tasks that can go on shall do so before anything is sent. Each would have a call of the system
+    /// of its own, here and at the server, where a task that is woken runs before those that wait for longer.
+    fn others_first(&mut self) -> bool {
+        let Crowd { answered, waited } = self.crowd;
+        let begins = !waited && self.sent == self.outbox.len() && !self.asked.is_empty();
+        self.crowd.waited = begins && answered > 1;
+        self.crowd.waited
     }
 
     fn take(&mut self, asked: Asked) {

@@ -19,9 +19,18 @@ pub(crate) struct Errand {
     name: &'static str,
     deadline: Instant,
     effect: Effect,
+    repeat: Repeat,
     doubt: Doubt,
     connections: u32,
     collisions: u32,
+}
+
+/// Whether a change whose answer was lost may be put again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    Harmless,
+    /// It would bring back what somebody has deleted since.
+    BringsBack,
 }
 
 impl Errand {
@@ -31,6 +40,7 @@ impl Errand {
             name,
             deadline: Instant::now() + timeout,
             effect: Effect::Read,
+            repeat: Repeat::Harmless,
             doubt: Doubt::None,
             connections: 0,
             collisions: 0,
@@ -40,6 +50,11 @@ impl Errand {
     /// A verb that may change the record.
     pub(crate) fn write(name: &'static str, timeout: Duration) -> Self {
         Self { effect: Effect::Write, ..Self::read(name, timeout) }
+    }
+
+    /// A verb that makes the record, and had better not do so twice.
+    pub(crate) fn creation(name: &'static str, timeout: Duration) -> Self {
+        Self { repeat: Repeat::BringsBack, ..Self::write(name, timeout) }
     }
 
     pub(crate) const fn deadline(&self) -> Instant {
@@ -85,6 +100,9 @@ impl Errand {
         }
         if self.effect == Effect::Write && failure.may_have_taken_effect() {
             self.doubt = Doubt::EarlierTry;
+            if self.repeat == Repeat::BringsBack {
+                return Err(self.failed(failure));
+            }
         }
         Ok(pause)
     }

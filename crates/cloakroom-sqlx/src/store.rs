@@ -37,7 +37,8 @@ use crate::verbs::Inner;
 /// A verb whose connection broke is asked again on another one. It finds its own write by the version, and answers
 /// as if nothing had happened; a `delete` whose answer was lost answers `Deleted`. Where somebody else's record
 /// is found instead, `create` and `replace` answer
-/// [`Ambiguous`](cloakroom_core::StoreErrorKind::Ambiguous): theirs may have been there for a moment.
+/// [`Ambiguous`](cloakroom_core::StoreErrorKind::Ambiguous): theirs may have been there for a moment. So does a `create` that is
+/// not in place: put again, it could bring a session back that somebody has ended since.
 /// A deadlock or a serialization failure is tried again, too, after a random pause.
 ///
 /// # Cancel safety
@@ -313,7 +314,7 @@ impl<D: Dialect> Store for SqlStore<D> {
 
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
         let inner = &self.inner;
-        let errand = inner.write();
+        let errand = inner.creation();
         let deadline = errand.deadline();
         let work = Box::pin(Arc::clone(inner).create(errand, *key, record.clone()));
         self.verb(Effect::Write, deadline, work).await

@@ -62,6 +62,10 @@ impl<D: Dialect> Inner<D> {
         Errand::write(D::STORE, self.timeout)
     }
 
+    pub(crate) fn creation(&self) -> Errand {
+        Errand::creation(D::STORE, self.timeout)
+    }
+
     pub(crate) async fn load(
         self: Arc<Self>,
         mut errand: Errand,
@@ -103,8 +107,17 @@ impl<D: Dialect> Inner<D> {
         let insert = Change(Step { sql: &self.statements.create, values: &values });
         for _ in 0..ROUNDS {
             errand.changes();
-            if self.link.ask(&insert, errand).await? > 0 {
-                return Ok(Created::Created);
+            match self.link.ask(&insert, errand).await {
+                Ok(0) => {}
+                Ok(_) => return Ok(Created::Created),
+                // Not put again: whoever ended the session in between would see it come back.
+                Err(_) if errand.doubt() == Doubt::EarlierTry => {
+                    return match self.found(errand, key, record.version).await? {
+                        Found::Ours => Ok(Created::Created),
+                        Found::Another | Found::Wanted | Found::Nothing => Err(error::ambiguous(D::STORE)),
+                    };
+                }
+                Err(error) => return Err(error),
             }
             match self.found(errand, key, record.version).await? {
                 Found::Ours => return Ok(Created::Created),

@@ -11,9 +11,9 @@ use tokio::io::{
 };
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::{AT_ONCE, Asked, Ends, KEPT, READS, Wire};
+use super::{AT_ONCE, Asked, Ends, KEPT, READS, Socket, Wire};
 use crate::echo::Echo;
 use crate::error::Failure;
 use crate::form;
@@ -33,6 +33,8 @@ fn delete(name: &str) -> Arc<Packed> {
 }
 
 type Answer = Result<Vec<Value>, Failure>;
+
+impl Socket for DuplexStream {}
 
 /// Lets somebody ask, until as much of it is on its way as the network takes.
 async fn asked(wire: &Arc<Wire>, request: Arc<Packed>) -> tokio::task::JoinHandle<Answer> {
@@ -204,6 +206,8 @@ impl AsyncWrite for Odd {
     }
 }
 
+impl Socket for Odd {}
+
 /// A connection that is only looked after when the test says so.
 fn by_hand(comes: &'static [u8]) -> (Ends, mpsc::UnboundedSender<Asked>, Arc<Seen>) {
     let (wire, asked) = mpsc::unbounded_channel();
@@ -320,4 +324,146 @@ async fn number_has_to_come_back() {
         assert_eq!(end(task).await.is_ok(), is_answer, "{replies:?}");
         assert_eq!(wire.is_open(), is_answer, "{replies:?}");
     }
+}
+
+/// Whether a task was woken since it was last looked at.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(1, Ordering::SeqCst);
+    }
+}
+
+/// Polls it once, and tells whether it wants to be polled again.
+fn look(ends: &mut Ends, woken: &Arc<Woken>) -> bool {
+    woken.0.store(0, Ordering::SeqCst);
+    let waker = Waker::from(Arc::clone(woken));
+    assert!(Pin::new(ends).poll(&mut Context::from_waker(&waker)).is_pending(), "the connection is over");
+    woken.0.load(Ordering::SeqCst) == 1
+}
+
+/// Those who are answered together go out together, and who comes alone waits for nobody.
+#[tokio::test]
+async fn many_who_ask_are_sent_in_one_go() {
+    let (wire, asks) = mpsc::unbounded_channel();
+    let (ours, mut server) = duplex(1000);
+    let (mut ends, woken) = (Ends::new(asks, Box::new(ours), None), Arc::default());
+    let request = delete("a");
+    let mut said = async |count: usize| {
+        for _ in 0..count {
+            heard(&mut server, &request).await;
+        }
+        let more = timeout(Duration::from_millis(1), server.read_u8()).await;
+        assert!(more.is_err(), "more was sent than {count} requests");
+        server.write_all(":1\r\n".repeat(count).as_bytes()).await.expect("a connection");
+    };
+    for _ in 0..2 {
+        let alone = send(&wire, &request);
+        assert!(!look(&mut ends, &woken), "nobody else was there");
+        said(1).await;
+        look(&mut ends, &woken);
+        assert!(alone.await.is_ok_and(|answer| answer.is_ok()));
+    }
+    let together = [send(&wire, &request), send(&wire, &request)];
+    look(&mut ends, &woken);
+    said(2).await;
+    look(&mut ends, &woken);
+    for answer in together {
+        assert!(answer.await.is_ok_and(|answer| answer.is_ok()));
+    }
+    let first = send(&wire, &request);
+    assert!(look(&mut ends, &woken), "it has to come back by itself");
+    said(0).await;
+    let second = send(&wire, &request);
+    look(&mut ends, &woken);
+    said(2).await;
+    look(&mut ends, &woken);
+    assert!(first.await.is_ok_and(|answer| answer.is_ok()));
+    assert!(second.await.is_ok_and(|answer| answer.is_ok()));
+}
+
+/// As a TLS layer does it: what it is given goes out in records, each of which the other end reads or does not.
+struct Layer {
+    /// How many records go out before the connection breaks.
+    goes: usize,
+    gone: Arc<AtomicUsize>,
+}
+
+const RECORD: usize = 16 << 10;
+
+impl AsyncRead for Layer {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Layer {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        for record in bytes.chunks(RECORD) {
+            let Some(goes) = self.goes.checked_sub(1) else {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            };
+            self.goes = goes;
+            self.gone.fetch_add(record.len(), Ordering::SeqCst);
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Socket for Layer {
+    fn at_once(&self) -> usize {
+        RECORD
+    }
+}
+
+/// Also where what is written at a time goes out in several parts, the last of which fails.
+#[tokio::test]
+async fn what_has_left_in_part_is_in_doubt() {
+    let request = delete(&"a".repeat(RECORD * 5 / 8));
+    for goes in 0..3 {
+        let (wire, asks) = mpsc::unbounded_channel();
+        let gone = Arc::default();
+        let mut ends = Ends::new(asks, Box::new(Layer { goes, gone: Arc::clone(&gone) }), None);
+        let answers = [send(&wire, &request), send(&wire, &request), send(&wire, &request)];
+        assert!(Pin::new(&mut ends).poll(&mut Context::from_waker(Waker::noop())).is_ready() || goes > 1);
+        drop(ends);
+        let gone = gone.load(Ordering::SeqCst);
+        assert_eq!(gone.div_ceil(RECORD), goes);
+        for (at, answer) in answers.into_iter().enumerate() {
+            let failure = answer.await.expect("an end").expect_err("no answer");
+            let has_left = at * request.bytes().len() < gone;
+            assert_eq!(
+                matches!(failure, Failure::Lost(_)),
+                has_left,
+                "request {at}, {goes} records: {failure:?}"
+            );
+        }
+    }
+}
+
+/// A server that reads nothing any more does not keep a connection that nobody uses.
+#[tokio::test]
+async fn connection_that_is_stuck_ends_when_nobody_has_it() {
+    let (mut ends, wire, _) = by_hand(b"");
+    let woken = Arc::default();
+    let answer = send(&wire, &delete(&"a".repeat(2 * AT_ONCE)));
+    look(&mut ends, &woken);
+    drop((wire, answer));
+    let called = async {
+        while woken.0.load(Ordering::SeqCst) == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), called).await.expect("it looks again");
+    assert!(Pin::new(&mut ends).poll(&mut Context::from_waker(Waker::noop())).is_ready());
 }

@@ -256,6 +256,18 @@ async fn lost_reply_of_create_is_told_from_an_occupied_key() {
     assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
 }
 
+/// Whoever ended the session in between would see it come back.
+#[tokio::test]
+async fn lost_create_is_not_sent_again() {
+    let fake = forgetful(&["SET"], |name| match name {
+        "SET" => say("+OK"),
+        _ => Act::Reply(bulk(b"")),
+    })
+    .await;
+    let error = fake.store().create(&sample::key(), &sample::record()).await.expect_err("no answer");
+    assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
+}
+
 #[tokio::test]
 async fn lost_reply_of_touch_and_delete_does_no_harm() {
     let fake = forgetful(&["EVALSHA"], |_| Act::Reply(bulk(b"conflict"))).await;

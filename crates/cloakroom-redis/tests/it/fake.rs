@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use cloakroom_redis::RedisStore;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, broadcast};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
 
 /// What the server does when a command arrives.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub(crate) enum Act {
     Reset(Vec<u8>),
     /// Sends these bytes, and resets the connection behind the number of that request.
     Farewell(Vec<u8>),
+    /// Sends these bytes after this time, and reads nothing until then.
+    Late(Duration, Vec<u8>),
     /// Says nothing, and reads on.
     Silence,
 }
@@ -162,6 +166,10 @@ async fn serve(
                 Act::Farewell(bytes) => {
                     write.lock().await.write_all(&bytes).await?;
                     last = true;
+                }
+                Act::Late(time, bytes) => {
+                    sleep(time).await;
+                    write.lock().await.write_all(&bytes).await?;
                 }
                 Act::Silence => silent = true,
             }

@@ -69,6 +69,39 @@ async fn answer_in_between_keeps_the_connection() {
     assert_eq!(proxy.seen().connections(), 1);
 }
 
+/// A new connection would be as late, and one more thing for the server to do.
+#[tokio::test]
+async fn server_that_answers_late_keeps_its_connection() {
+    const LATE: Duration = Duration::from_millis(80);
+    let fake = Fake::start(|_| Act::Late(LATE, b":1\r\n".to_vec())).await;
+    let store = RedisStore::builder(&fake.url()).with_timeout(LATE / 2).connect_lazy().expect("a URL");
+    for _ in 0..20 {
+        let error = store.delete(&sample::key()).await.expect_err("a timeout");
+        assert_eq!(error.kind(), StoreErrorKind::Timeout);
+    }
+    assert_eq!(fake.connections(), 1);
+}
+
+/// Who waited for the connection has no time left for an answer, which says nothing about it.
+#[tokio::test]
+async fn crowd_that_waited_for_a_slow_dial_keeps_the_connection() {
+    let fake = Fake::start_rude(|heard| match heard.name() {
+        "HELLO" => Act::Late(Duration::from_millis(300), b"%1\r\n+server\r\n+redis\r\n".to_vec()),
+        "INFO" => say("-NOPERM no right"),
+        _ => Act::Late(Duration::from_millis(100), b":1\r\n".to_vec()),
+    })
+    .await;
+    let store = RedisStore::builder(&fake.url())
+        .with_timeout(Duration::from_millis(350))
+        .connect_lazy()
+        .expect("a URL");
+    let key = sample::key();
+    let crowd = futures_util::future::join_all((0..5).map(|_| store.delete(&key))).await;
+    assert!(crowd.iter().all(Result::is_err), "{crowd:?}");
+    assert_eq!(store.delete(&key).await.expect_err("five others are first").kind(), StoreErrorKind::Timeout);
+    assert_eq!(fake.connections(), 1);
+}
+
 #[tokio::test]
 #[ignore = "needs redis: run `cargo xtask test`"]
 async fn frozen_server_keeps_nobody_past_the_deadline() {

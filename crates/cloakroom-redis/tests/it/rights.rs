@@ -31,6 +31,25 @@ async fn documented_rights_are_enough() {
     every_verb(&url).await;
 }
 
+/// No verb names it, and none goes without.
+#[tokio::test]
+#[ignore = "needs redis: run `cargo xtask test`"]
+async fn missing_right_to_echo_is_told() {
+    let server = RedisServer::start().expect("a server");
+    assert_eq!(server.cli(&documented("shop")).expect("a user"), "OK");
+    assert_eq!(server.cli(&["ACL", "SETUSER", "shop", "-echo"]).expect("a user"), "OK");
+    for database in [0, 2] {
+        let url =
+            format!("{}{database}?prefix=shop", server.url().replace("redis://", "redis://shop:s3cret@"));
+        let error = RedisStore::connect(&url).await.expect_err("a refusal");
+        assert_eq!(error.kind(), ErrorKind::Misconfigured);
+        assert!(error.to_string().contains("the user lacks a right"), "{error}");
+        let store = RedisStore::connect_lazy(&url).expect("a URL");
+        let error = store.load(&sample::key(), Freshness::Latest).await.expect_err("a refusal");
+        assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs sentinel: run `cargo xtask test`"]
 async fn documented_rights_are_enough_under_sentinels() {

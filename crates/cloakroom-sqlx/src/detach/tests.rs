@@ -45,12 +45,14 @@ async fn who_waits_for_a_verb_that_is_taken_away_is_woken() {
     pause();
     let others = UnderWay::default();
     let verb = Detaching::new(Box::pin(pending::<()>()), Instant::now() + TIME, &others, Handle::current());
-    // Nothing but the taking away wakes it.
+    let start = Instant::now();
+    // Nothing but the taking away wakes it, or else the end of the wait.
     let (ended, ()) = tokio::join!(timeout(TIME * 4, verb), async {
         advance(TIME + GRACE).await;
         others.take_away();
     });
     assert_eq!(ended, Ok(End::TakenAway));
+    assert!(start.elapsed() < TIME * 2, "{:?}", start.elapsed());
 }
 
 #[tokio::test]

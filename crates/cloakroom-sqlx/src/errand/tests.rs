@@ -54,6 +54,16 @@ fn only_a_change_is_in_doubt() {
 }
 
 #[test]
+fn creation_whose_answer_was_lost_is_looked_for_and_not_put_again() {
+    let mut errand = Errand::creation("test", Duration::from_secs(60));
+    errand.after(collided()).expect("another try");
+    assert_eq!(errand.after(lost()).expect_err("the end").kind(), StoreErrorKind::Ambiguous);
+    assert_eq!(errand.doubt(), Doubt::EarlierTry);
+    errand.only_looks();
+    errand.after(lost()).expect("another look");
+}
+
+#[test]
 fn jitter_stays_within_a_half_and_varies() {
     let second = Duration::from_secs(1);
     let drawn: Vec<_> = (0..50).map(|_| jittered(second)).collect();

@@ -21,6 +21,7 @@ on_both_servers! {
     verb_whose_reply_is_cut_at_any_byte_finds_its_own_write
     admit_whose_reply_is_lost_finds_its_own_write
     write_of_another_after_a_lost_reply_is_ambiguous
+    lost_create_is_not_put_again
     forgotten_connections_cost_one_deadline
     connection_is_made_though_the_verb_that_wanted_it_gave_up
     dropped_verb_goes_on_and_keeps_its_connection
@@ -94,7 +95,8 @@ async fn verb_whose_reply_is_cut_at_any_byte_finds_its_own_write<M: Machine>() {
     let store = &wired.store;
     for cut in (0..REPLY).step_by(3) {
         let (key, first, second) = (sample::key(), sample::record(), sample::record());
-        // Each on a connection that knows the statement already.
+        // Each on a connection that knows the statement already: what is lost before it is executed is not put again.
+        assert_eq!(store.create(&sample::key(), &first).await.expect("an answer"), Created::Created);
         let _ = store.delete(&sample::key()).await.expect("an answer");
         wired.settle().await;
         wired.proxy.set(Network::CutNextWithin(cut));
@@ -168,6 +170,27 @@ async fn write_of_another_after_a_lost_reply_is_ambiguous<M: Machine>() {
     assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
     let found = other.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
     assert_eq!(found.version, third.version);
+}
+
+/// Whoever ended the session in between would see it come back.
+async fn lost_create_is_not_put_again<M: Machine>() {
+    let wired = Wired::<M>::new(Duration::from_secs(5), 1).await;
+    let other = SqlStore::<M::Dialect>::connect(&wired.server.address()).await.expect("the server");
+    let (key, record) = (sample::key(), sample::record());
+    let created = wired.store.create(&sample::key(), &record).await.expect("an answer");
+    assert_eq!(created, Created::Created);
+    wired.settle().await;
+    // The reply is held back until the record is gone, and then it is lost.
+    wired.proxy.set(Network::HoldAfter(0));
+    let store = wired.store.clone();
+    let writer = tokio::spawn(async move { store.create(&key, &record).await });
+    while other.delete(&key).await.expect("an answer") != Deleted::Deleted {
+        tokio::task::yield_now().await;
+    }
+    wired.proxy.set(Network::CutOnceAfter(0));
+    let error = writer.await.expect("an end").expect_err("it is gone");
+    assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
+    assert_eq!(other.load(&key, Freshness::Latest).await.expect("an answer"), None);
 }
 
 async fn forgotten_connections_cost_one_deadline<M: Machine>() {
