@@ -71,7 +71,8 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// Sets the deadline of a connection, greeting included: 10 ms to 60 s; by default 1 s.
+    /// Sets the deadline of a connection, greeting included: 10 ms to 60 s; by default 1 s. Under Sentinel, asking the
+    /// sentinels, reaching the primary and asking what it is have as long each.
     pub const fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = Some(timeout);
         self

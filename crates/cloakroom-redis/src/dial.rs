@@ -43,9 +43,13 @@ impl Dialler {
         match self {
             Self::Server(server) => Ok((server.reach(None, connect_timeout).await?, Standing::Always)),
             Self::Lone { server, role } => {
-                let wire = server.reach(None, connect_timeout).await?;
-                role.ask(&wire, connect_timeout).await?;
-                Ok((wire, Standing::Always))
+                let asked = async {
+                    let wire = server.reach(None, connect_timeout).await?;
+                    role.ask(&wire, connect_timeout).await?;
+                    Ok((wire, Standing::Always))
+                };
+                let late = |_| Err(Failure::Unreached(broken(io::ErrorKind::TimedOut)));
+                timeout(connect_timeout, asked).await.unwrap_or_else(late)
             }
             Self::Sentinel { server, heard } => {
                 let wire = server.reach(Some(Arc::clone(heard)), connect_timeout).await?;

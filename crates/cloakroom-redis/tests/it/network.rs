@@ -120,6 +120,27 @@ async fn crowd_at_a_frozen_server_leaves_in_time_and_comes_back() {
     network::crowd_at_a_frozen_server_leaves_in_time(&store(&server.url()), TIMEOUT, freeze, thaw).await;
 }
 
+/// What is asked of a new connection has one deadline, and not each question its own.
+#[tokio::test]
+async fn slow_server_fails_the_start_in_time() {
+    let fake = Fake::start_rude(|heard| match heard.name() {
+        "HELLO" => Act::Late(TIMEOUT * 3 / 4, b"%1\r\n+server\r\n+redis\r\n".to_vec()),
+        "INFO" => Act::Late(TIMEOUT * 3 / 4, b"$13\r\nrole:master\r\n\r\n".to_vec()),
+        _ => say("+PONG"),
+    })
+    .await;
+    // The verb would wait for longer.
+    let store = RedisStore::builder(&fake.url())
+        .with_connect_timeout(TIMEOUT)
+        .with_timeout(TIMEOUT * 5)
+        .connect_lazy()
+        .expect("a URL");
+    let clock = Clock::start();
+    let error = store.delete(&sample::key()).await.expect_err("a slow greeting");
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(clock.elapsed() <= TIMEOUT + GRACE, "{clock:?}");
+}
+
 #[tokio::test]
 async fn silent_server_fails_the_start_in_time() {
     let fake = Fake::start_rude(|_| Act::Silence).await;

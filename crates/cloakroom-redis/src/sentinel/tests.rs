@@ -1,0 +1,20 @@
+use std::io;
+
+use cloakroom_core::StoreErrorKind;
+
+use super::{Answer, Round};
+use crate::dial::broken;
+use crate::error::Failure;
+
+/// One that was set up otherwise does not make a wrong URL of an outage.
+#[test]
+fn service_is_unknown_where_most_who_were_asked_say_so() {
+    let out = || Err(Failure::Unreached(broken(io::ErrorKind::ConnectionRefused)));
+    let kind = |answers| match (Round { answers }).newest() {
+        Err(Failure::Nobody { kind, .. }) => kind,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(kind(vec![Ok(Answer::Unknown)]), StoreErrorKind::Misconfigured);
+    assert_eq!(kind(vec![Ok(Answer::Unknown), out(), Ok(Answer::Unknown)]), StoreErrorKind::Misconfigured);
+    assert_eq!(kind(vec![Ok(Answer::Unknown), out(), out()]), StoreErrorKind::Unavailable);
+}
