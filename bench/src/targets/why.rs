@@ -39,14 +39,15 @@ pub(super) const WHY: [(&str, &str); 12] = [
     (
         "sealing and opening 1 KiB",
         "half of what is over is a key for each message, as XAES-256-GCM wants it: two blocks of AES, a key schedule and a table \
-         for GHASH. The rest are three more blocks of SHA-256 each way, which bind the record to its namespace, purpose and \
-         place, and wiping. A key used for all messages would need nonces that never repeat in a fleet.",
+         for GHASH. The rest are two more blocks of SHA-256 each way, which bind the record to its namespace, purpose and \
+         place, and the pieces that they are fed in, and wiping. A key used for all messages would need nonces that never repeat in a fleet.",
     ),
     (
         "HTTP throughput",
         "the raw handler asks one command and opens nothing. A session asks three, the record, its time to live and the number that tells \
          replies from another's, and then checks a MAC and decrypts, on two cores that `wrk` and the server share. Over many connections \
-         all of them go to the server in few writes, so that the server costs both little and what is left is the session.",
+         all of them go to the server in few writes, so that the server costs both little and what is left is the session: what S3 costs \
+         in memory, where no server is asked, is a quarter of what the whole process of the raw handler takes for a request over 32 connections.",
     ),
     (
         "CPU, S4, postgres",

@@ -1,23 +1,27 @@
 //! XAES-256-GCM: AES-256-GCM with 192-bit random nonces, as specified by C2SP.
 
-use aes::Aes256;
+use aes::Aes256Enc;
 use aes::cipher::{Array, BlockCipherEncrypt as _, KeyInit as _};
-use aes_gcm::Aes256Gcm;
+use aes_gcm::AesGcm;
+use aes_gcm::aead::consts::U12;
 use aes_gcm::aead::{AeadInOut as _, Error};
 use zeroize::{Zeroize as _, Zeroizing};
 
 pub(crate) const NONCE_LEN: usize = 24;
 pub(crate) const TAG_LEN: usize = 16;
 
+/// GCM encrypts blocks to decrypt too: it needs no key schedule for the other way.
+type Aes256Gcm = AesGcm<Aes256Enc, U12>;
+
 /// One key, scheduled once, with the CMAC subkey that every nonce needs.
 pub(crate) struct Xaes256Gcm {
-    aes: Aes256,
+    aes: Aes256Enc,
     k1: Zeroizing<[u8; 16]>,
 }
 
 impl Xaes256Gcm {
     pub(crate) fn new(key: &[u8; 32]) -> Self {
-        let aes = Aes256::new(key.into());
+        let aes = Aes256Enc::new(key.into());
         let mut block = Array::from([0; 16]);
         aes.encrypt_block(&mut block);
         // Doubling in GF(2^128), without a branch on a bit of the key.
