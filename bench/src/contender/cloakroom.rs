@@ -28,9 +28,11 @@ pub async fn sessions(setup: &Setup) -> Result<SessionManager> {
         _ => cloakroom::connect(setup.url()?).await?,
     };
     let manager = SessionManager::builder(backend, KeyRing::generate());
+    let long = Expiry::default();
     let short = Expiry::new(SHORT_IDLE, Duration::from_secs(12 * 3600));
     let manager = match setup.rolling {
-        Rolling::No => manager,
+        // By default a session would be touched where it is older than a minute, as those of a long curve are.
+        Rolling::No => manager.with_expiry(long.with_touch_interval(long.idle() / 2)),
         Rolling::AsUsual => manager.with_expiry(short),
         Rolling::AtEachUse => manager.with_expiry(short.with_touch_interval(Duration::ZERO)),
     };
