@@ -106,6 +106,9 @@ no server meanwhile: `axum-session` is that, `axum-session-nocache` asks. actix-
 whether the handler asks for it or not. S5 favours Cloakroom: tower-sessions and actix-session write the new time to live at each
 request, and Cloakroom only when a tenth of the idle time has gone, as by default, which is 250 ms here.
 In S5 that is few requests or none; the targets of S5 are held against it, and `S5 touched` is what a request costs that does.
+A write of Cloakroom takes effect only where nobody else has written since the session was read, and its number comes back behind
+it: on Redis that is a script and an echo, which take the server several times as long as the `SET` with which the others overwrite
+what is there.
 
 ";
 
