@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,12 +10,12 @@ use cloakroom_core::{Error, StoreError, StoreErrorKind};
 use futures_util::future::{Either, select};
 use tokio::time::{sleep, timeout_at};
 
-use crate::dial::{Dialler, broken};
+use crate::dial::Dialler;
 use crate::errand::Errand;
 use crate::error::Failure;
 use crate::greeting::Greeting;
 use crate::home::Home;
-use crate::link::Setback;
+use crate::link::{Departure, Setback};
 use crate::node::Node;
 use crate::place::Place;
 use crate::request::{Asking, Replies, Request};
@@ -92,13 +91,12 @@ impl Cluster {
                 Ok(node) => node,
                 Err(failure) => return Err(errand.failed(failure)),
             };
-            let attempt = pin!(node.attempt(request, asking, errand.deadline()));
+            let departure = Departure::default();
+            let attempt = pin!(node.attempt(request, asking, errand.deadline(), &departure));
             let outcome = match select(attempt, pin!(self.moved(slot, &owner))).await {
                 Either::Left((outcome, _)) => outcome,
                 // Whatever the old node still does counts for nothing. The new one knows.
-                Either::Right(_) => {
-                    Err(Setback::Again(Failure::Lost(broken(io::ErrorKind::ConnectionAborted))))
-                }
+                Either::Right(_) => Err(Setback::Again(departure.dropped())),
             };
             let detour = match outcome {
                 Ok(replies) => match Detour::of(&replies, &place) {
@@ -166,7 +164,7 @@ impl Cluster {
             *breaks += 1;
             return errand.again_after(failure);
         }
-        Err(errand.failed(failure))
+        Err(errand.given_up(failure))
     }
 
     /// The node that has this slot, as far as is known.

@@ -76,16 +76,26 @@ impl Errand {
 
     /// A try failed that another one may follow, unless this is what the verb answers.
     pub(crate) fn again_after(&mut self, failure: Failure) -> Result<(), StoreError> {
-        if self.effect == Effect::Write && matches!(failure, Failure::Lost(_)) {
-            self.doubt = Doubt::EarlierTry;
-            if self.repeat == Repeat::BringsBack {
-                return Err(self.failed(failure));
-            }
-        }
-        Ok(())
+        let is_lost = self.doubts(&failure);
+        if is_lost && self.repeat == Repeat::BringsBack { Err(self.failed(failure)) } else { Ok(()) }
     }
 
-    /// What the verb answers when its last try failed.
+    /// What the verb answers when its last try failed. A write that was lost may be looked for.
+    pub(crate) fn given_up(&mut self, failure: Failure) -> StoreError {
+        self.doubts(&failure);
+        self.failed(failure)
+    }
+
+    /// Whether a try that failed like that may have taken effect.
+    fn doubts(&mut self, failure: &Failure) -> bool {
+        let is_lost = self.effect == Effect::Write && matches!(failure, Failure::Lost(_));
+        if is_lost {
+            self.doubt = Doubt::EarlierTry;
+        }
+        is_lost
+    }
+
+    /// What the verb answers when it failed like that.
     pub(crate) fn failed(&self, failure: Failure) -> StoreError {
         failure.into_store_error(self.effect, self.doubt)
     }

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::Failure;
-use crate::link::{Link, Setback};
+use crate::link::{Departure, Link, Setback};
 use crate::request::Packed;
 
 /// How many writes may wait for the replicas of one server at a time.
@@ -36,6 +36,7 @@ impl Lanes {
         &self,
         request: &Arc<Packed>,
         deadline: Instant,
+        departure: &Departure,
     ) -> Result<Vec<Value>, Setback> {
         let busy = || {
             let why = "all connections for writes that wait for replicas are in use";
@@ -45,7 +46,7 @@ impl Lanes {
         let _permit = permit.map_err(|_| busy())?.map_err(|_| busy())?;
         let mut lane = Lane { lanes: self, link: self.free().pop_front(), end: End::Dropped };
         let Some(link) = &lane.link else { return Err(busy()) };
-        let outcome = link.attempt(request, deadline).await;
+        let outcome = link.attempt(request, deadline, departure).await;
         lane.end = if outcome.is_ok() { End::Answered } else { End::Dropped };
         outcome
     }

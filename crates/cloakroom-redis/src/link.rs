@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -73,6 +73,22 @@ impl Line {
     }
 }
 
+/// Whether the request of a try may have left, for whoever drops it.
+#[derive(Default)]
+pub(crate) struct Departure(AtomicBool);
+
+impl Departure {
+    fn is_near(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// The failure of a try that was dropped.
+    pub(crate) fn dropped(&self) -> Failure {
+        let why = broken(io::ErrorKind::ConnectionAborted);
+        if self.0.load(Ordering::Relaxed) { Failure::Lost(why) } else { Failure::Unreached(why) }
+    }
+}
+
 /// A failed try, and whether another one is worth it.
 pub(crate) enum Setback {
     Again(Failure),
@@ -90,11 +106,13 @@ impl Link {
         &self,
         request: &Arc<Packed>,
         deadline: Instant,
+        departure: &Departure,
     ) -> Result<Vec<Value>, Setback> {
         let line = self.line(deadline).await?;
         if !line.standing.holds() {
             return Err(Setback::Again(Failure::Unreached(broken(io::ErrorKind::ConnectionAborted))));
         }
+        departure.is_near();
         let reply = pin!(line.wire.ask(request));
         let reply = async {
             match select(reply, pin!(line.standing.ended())).await {

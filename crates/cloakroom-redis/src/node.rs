@@ -11,7 +11,7 @@ use crate::dial::Dialler;
 use crate::errand::Errand;
 use crate::home::Home;
 use crate::lanes::Lanes;
-use crate::link::{Link, Setback};
+use crate::link::{Departure, Link, Setback};
 use crate::request::{Asking, Replies, Request};
 use crate::role::replaced;
 
@@ -37,12 +37,13 @@ impl Node {
         request: &Request,
         asking: Asking,
         deadline: Instant,
+        departure: &Departure,
     ) -> Result<Replies, Setback> {
         let packed = request.pack(asking);
         let all = if request.blocks() {
-            self.0.lanes.attempt(&packed, deadline).await?
+            self.0.lanes.attempt(&packed, deadline, departure).await?
         } else {
-            self.0.shared.attempt(&packed, deadline).await?
+            self.0.shared.attempt(&packed, deadline, departure).await?
         };
         Ok(request.unpack(asking, all))
     }
@@ -51,21 +52,21 @@ impl Node {
     /// do better.
     pub(crate) async fn ask(&self, request: &Request, errand: &mut Errand) -> Result<Replies, StoreError> {
         let asked = Instant::now();
-        match self.attempt(request, Asking::No, errand.deadline()).await {
+        match self.attempt(request, Asking::No, errand.deadline(), &Departure::default()).await {
             Ok(replies) if replies.are_turned_away() => self.hang_up(asked),
             Ok(replies) => return Ok(replies),
             Err(Setback::Again(failure)) => errand.again_after(failure)?,
-            Err(Setback::Final(failure)) => return Err(errand.failed(failure)),
+            Err(Setback::Final(failure)) => return Err(errand.given_up(failure)),
         }
         let asked = Instant::now();
-        match self.attempt(request, Asking::No, errand.deadline()).await {
+        match self.attempt(request, Asking::No, errand.deadline(), &Departure::default()).await {
             // Others met the new one, and we another connection to the old one.
             Ok(replies) if replies.are_read_only() && self.0.dialler.dialled_a_primary() => {
                 self.hang_up(asked);
                 Err(errand.failed(replaced()))
             }
             Ok(replies) => Ok(replies),
-            Err(Setback::Again(failure) | Setback::Final(failure)) => Err(errand.failed(failure)),
+            Err(Setback::Again(failure) | Setback::Final(failure)) => Err(errand.given_up(failure)),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::form;
 use crate::greeting::Greeting;
 use crate::hearing::hear;
 use crate::home::Home;
-use crate::link::{Link, Setback};
+use crate::link::{Departure, Link, Setback};
 use crate::place::Place;
 use crate::request::Packed;
 use crate::wire::Wire;
@@ -206,7 +206,7 @@ impl Voice {
         // The epoch first, so that an address is never older than it.
         let questions = Packed::one(form::facts, question("MASTER"))
             .and(form::address_or_nil, question("GET-MASTER-ADDR-BY-NAME"));
-        match self.link.attempt(&Arc::new(questions), until).await {
+        match self.link.attempt(&Arc::new(questions), until, &Departure::default()).await {
             Ok(replies) => Answer::read(replies, &self.place),
             Err(Setback::Again(failure) | Setback::Final(failure)) => Err(failure),
         }
@@ -219,15 +219,15 @@ struct Round {
 }
 
 impl Round {
-    /// The primary of the highest epoch.
-    fn newest(&self) -> Result<(u64, &Place), Failure> {
+    /// The primary of the highest epoch, after so many sentinels were asked.
+    fn newest(&self, asked: usize) -> Result<(u64, &Place), Failure> {
         if let Some(named) = self.named().max_by_key(|(epoch, _)| *epoch) {
             return Ok(named);
         }
         let nobody = |kind, why| Err(Failure::Nobody { kind, why });
-        // One of them may have been set up otherwise, while those who know cannot be reached.
+        // One of them may have been set up otherwise, while those who know cannot be reached, or are slow.
         let unknown = self.answers.iter().filter(|answer| matches!(answer, Ok(Answer::Unknown))).count();
-        if unknown * 2 > self.answers.len() {
+        if unknown * 2 > asked {
             return nobody(
                 StoreErrorKind::Misconfigured,
                 "the sentinels watch no service of the name that the URL gives",

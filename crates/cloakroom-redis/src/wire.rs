@@ -127,7 +127,7 @@ struct Crowd {
     waited: bool,
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
     /// Something was written that a layer may still hold back.
     Written,
@@ -327,16 +327,17 @@ impl Ends {
                     Poll::Pending => break,
                 }
             }
+            // Behind what is held back, a part of what follows could go out in a write that fails.
+            if self.flush(context)? == Progress::Written {
+                return self.unless_alone();
+            }
             let unsent = self.outbox.get(self.sent..).unwrap_or_default();
             let unsent = unsent.get(..self.socket.at_once()).unwrap_or(unsent);
             if unsent.is_empty() {
-                return self.flush(context);
+                return Ok(());
             }
             match Pin::new(&mut self.socket).poll_write(context, unsent) {
-                Poll::Pending if self.asked.is_closed() => {
-                    return Err(Over::of(io::ErrorKind::ConnectionAborted));
-                }
-                Poll::Pending => return Ok(()),
+                Poll::Pending => return self.unless_alone(),
                 Poll::Ready(Ok(0)) => return Err(Over::of(io::ErrorKind::WriteZero)),
                 Poll::Ready(Ok(written)) => self.has_sent(written),
                 Poll::Ready(Err(error)) => return Err(Over(error.into())),
@@ -386,7 +387,7 @@ impl Ends {
         }
     }
 
-    fn flush(&mut self, context: &mut Context<'_>) -> Result<(), Over> {
+    fn flush(&mut self, context: &mut Context<'_>) -> Result<Progress, Over> {
         if self.progress == Progress::Written {
             match Pin::new(&mut self.socket).poll_flush(context) {
                 Poll::Pending => {}
@@ -394,7 +395,12 @@ impl Ends {
                 Poll::Ready(Err(error)) => return Err(Over(error.into())),
             }
         }
-        Ok(())
+        Ok(self.progress)
+    }
+
+    /// The network takes no more: the connection is over when nobody can ask any more.
+    fn unless_alone(&self) -> Result<(), Over> {
+        if self.asked.is_closed() { Err(Over::of(io::ErrorKind::ConnectionAborted)) } else { Ok(()) }
     }
 
     /// Ends it, and tells all who wait whether anything was sent of what they ask.

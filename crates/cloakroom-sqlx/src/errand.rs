@@ -82,6 +82,12 @@ impl Errand {
 
     /// After a try that failed: how long to wait before the next one, or what the verb answers.
     pub(crate) fn after(&mut self, failure: Failure) -> Result<Duration, StoreError> {
+        if self.effect == Effect::Write && failure.may_have_taken_effect() {
+            self.doubt = Doubt::EarlierTry;
+            if self.repeat == Repeat::BringsBack {
+                return Err(self.failed(failure));
+            }
+        }
         let pause = match failure.remedy() {
             Remedy::None => return Err(self.failed(failure)),
             Remedy::OtherConnection if self.connections < OTHER_CONNECTIONS => {
@@ -97,12 +103,6 @@ impl Errand {
         };
         if Instant::now() + pause >= self.deadline {
             return Err(self.failed(failure));
-        }
-        if self.effect == Effect::Write && failure.may_have_taken_effect() {
-            self.doubt = Doubt::EarlierTry;
-            if self.repeat == Repeat::BringsBack {
-                return Err(self.failed(failure));
-            }
         }
         Ok(pause)
     }

@@ -106,18 +106,8 @@ impl<D: Dialect> Inner<D> {
         ];
         let insert = Change(Step { sql: &self.statements.create, values: &values });
         for _ in 0..ROUNDS {
-            errand.changes();
-            match self.link.ask(&insert, errand).await {
-                Ok(0) => {}
-                Ok(_) => return Ok(Created::Created),
-                // Not put again: whoever ended the session in between would see it come back.
-                Err(_) if errand.doubt() == Doubt::EarlierTry => {
-                    return match self.found(errand, key, record.version).await? {
-                        Found::Ours => Ok(Created::Created),
-                        Found::Another | Found::Wanted | Found::Nothing => Err(error::ambiguous(D::STORE)),
-                    };
-                }
-                Err(error) => return Err(error),
+            if self.put(errand, &insert, key, record).await? {
+                return Ok(Created::Created);
             }
             match self.found(errand, key, record.version).await? {
                 Found::Ours => return Ok(Created::Created),
@@ -132,8 +122,7 @@ impl<D: Dialect> Inner<D> {
             }
             let Some(text) = &self.statements.take_over else { continue };
             let take_over = Change(Step { sql: text, values: &values });
-            errand.changes();
-            if self.link.ask(&take_over, errand).await? > 0 {
+            if self.put(errand, &take_over, key, record).await? {
                 return Ok(Created::Created);
             }
         }
@@ -141,6 +130,28 @@ impl<D: Dialect> Inner<D> {
             Doubt::None => StoreError::new(StoreErrorKind::Unavailable, D::STORE),
             Doubt::EarlierTry => error::ambiguous(D::STORE),
         })
+    }
+
+    /// Whether the record was put under the key. Where the reply was lost it is not put again, but looked for: whoever ended
+    /// the session in between would see it come back.
+    async fn put(
+        &self,
+        errand: &mut Errand,
+        change: &Change<'_>,
+        key: &StoreKey,
+        record: &Record,
+    ) -> Result<bool, StoreError> {
+        errand.changes();
+        match self.link.ask(change, errand).await {
+            Ok(rows) => Ok(rows > 0),
+            Err(_) if errand.doubt() == Doubt::EarlierTry => {
+                match self.found(errand, key, record.version).await? {
+                    Found::Ours => Ok(true),
+                    Found::Another | Found::Wanted | Found::Nothing => Err(error::ambiguous(D::STORE)),
+                }
+            }
+            Err(error) => Err(error),
+        }
     }
 
     pub(crate) async fn replace(

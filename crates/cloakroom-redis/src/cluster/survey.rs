@@ -15,7 +15,7 @@ use super::{Inner, nobody};
 use crate::error::{Failure, unwelcome};
 use crate::form;
 use crate::hearing::hear;
-use crate::link::Setback;
+use crate::link::{Departure, Setback};
 use crate::place::Place;
 use crate::request::{Asking, Packed, Request};
 
@@ -207,7 +207,7 @@ impl Work {
         let questions = Packed::one(form::text, ["CLUSTER", "INFO"].map(Into::into))
             .and(form::list, ["CLUSTER", "SLOTS"].map(Into::into));
         let request = Request::new(questions, None);
-        let replies = match node.attempt(&request, Asking::No, until).await {
+        let replies = match node.attempt(&request, Asking::No, until, &Departure::default()).await {
             Ok(replies) => replies,
             Err(Setback::Again(failure) | Setback::Final(failure)) => return Err(failure),
         };

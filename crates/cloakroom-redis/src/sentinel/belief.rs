@@ -26,7 +26,7 @@ impl Belief {
     /// An older epoch is that of sentinels who are behind the times. They may also have been set up anew, or have
     /// lost the one who knew more: so it counts when all of them name it, or most of them for long enough.
     pub(super) fn hear(&mut self, round: &Round, asked: usize) -> Result<Place, Failure> {
-        let (epoch, newest) = round.newest()?;
+        let (epoch, newest) = round.newest(asked)?;
         let told = match &self.known {
             Some((known, place))
                 if epoch < *known && !relents(&mut self.doubted, round.named().count(), asked) =>

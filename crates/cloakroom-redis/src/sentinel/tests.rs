@@ -10,11 +10,13 @@ use crate::error::Failure;
 #[test]
 fn service_is_unknown_where_most_who_were_asked_say_so() {
     let out = || Err(Failure::Unreached(broken(io::ErrorKind::ConnectionRefused)));
-    let kind = |answers| match (Round { answers }).newest() {
+    let kind = |asked, answers| match (Round { answers }).newest(asked) {
         Err(Failure::Nobody { kind, .. }) => kind,
         other => panic!("{other:?}"),
     };
-    assert_eq!(kind(vec![Ok(Answer::Unknown)]), StoreErrorKind::Misconfigured);
-    assert_eq!(kind(vec![Ok(Answer::Unknown), out(), Ok(Answer::Unknown)]), StoreErrorKind::Misconfigured);
-    assert_eq!(kind(vec![Ok(Answer::Unknown), out(), out()]), StoreErrorKind::Unavailable);
+    assert_eq!(kind(1, vec![Ok(Answer::Unknown)]), StoreErrorKind::Misconfigured);
+    assert_eq!(kind(3, vec![Ok(Answer::Unknown), out(), Ok(Answer::Unknown)]), StoreErrorKind::Misconfigured);
+    assert_eq!(kind(3, vec![Ok(Answer::Unknown), out(), out()]), StoreErrorKind::Unavailable);
+    // The others did not answer in time.
+    assert_eq!(kind(3, vec![Ok(Answer::Unknown)]), StoreErrorKind::Unavailable);
 }

@@ -1,4 +1,5 @@
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -449,6 +450,70 @@ async fn what_has_left_in_part_is_in_doubt() {
             );
         }
     }
+}
+
+/// As a TLS layer does it whose network was full: it holds back what it is given first, and breaks behind that and what
+/// follows.
+struct Holding {
+    held: usize,
+    is_full: bool,
+    gone: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Holding {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Holding {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.held += bytes.len();
+        if self.held == bytes.len() {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        self.gone.store(self.held, Ordering::SeqCst);
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if mem::take(&mut self.is_full) {
+            return Poll::Pending;
+        }
+        self.gone.store(self.held, Ordering::SeqCst);
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Socket for Holding {
+    fn at_once(&self) -> usize {
+        RECORD
+    }
+}
+
+/// Nothing is written behind what is held back: it could go out as well, in a write that fails.
+#[tokio::test]
+async fn nothing_goes_out_behind_what_is_held_back() {
+    let request = delete(&"a".repeat(RECORD * 5 / 8));
+    let (wire, asks) = mpsc::unbounded_channel();
+    let gone = Arc::default();
+    let socket = Holding { held: 0, is_full: true, gone: Arc::clone(&gone) };
+    let mut ends = Ends::new(asks, Box::new(socket), None);
+    let mut answers = vec![send(&wire, &request)];
+    poll(&mut ends);
+    answers.extend((0..2).map(|_| send(&wire, &request)));
+    assert!(Pin::new(&mut ends).poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    let gone = gone.load(Ordering::SeqCst);
+    for (at, answer) in answers.into_iter().enumerate() {
+        let failure = answer.await.expect("an end").expect_err("no answer");
+        let has_left = at * request.bytes().len() < gone;
+        assert_eq!(matches!(failure, Failure::Lost(_)), has_left, "request {at}: {failure:?}");
+    }
+    assert_eq!(gone, request.bytes().len());
 }
 
 /// A server that reads nothing any more does not keep a connection that nobody uses.

@@ -268,6 +268,27 @@ async fn lost_create_is_not_sent_again() {
     assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
 }
 
+/// Also where it was the last try.
+#[tokio::test]
+async fn create_that_is_lost_on_its_second_try_is_looked_for() {
+    for is_there in [true, false] {
+        let record = sample::record();
+        let found = if is_there { record.version.to_be_bytes().to_vec() } else { Vec::new() };
+        let fake = Fake::start(move |heard| match (heard.connection, heard.name()) {
+            (0, "SET") => say("-READONLY You can't write against a read only replica."),
+            (1, "SET") => Act::Reset(Vec::new()),
+            (_, "SET") => say("+OK"),
+            _ => Act::Reply(bulk(&found)),
+        })
+        .await;
+        match fake.store().create(&sample::key(), &record).await {
+            Ok(created) => assert_eq!((created, is_there), (Created::Created, true)),
+            Err(error) => assert_eq!((error.kind(), is_there), (StoreErrorKind::Ambiguous, false)),
+        }
+        assert_eq!(fake.connections(), 3);
+    }
+}
+
 #[tokio::test]
 async fn lost_reply_of_touch_and_delete_does_no_harm() {
     let fake = forgetful(&["EVALSHA"], |_| Act::Reply(bulk(b"conflict"))).await;

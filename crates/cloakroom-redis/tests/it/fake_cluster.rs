@@ -37,13 +37,18 @@ impl State {
 
     /// What `CLUSTER SLOTS` says when this node has them all.
     pub(crate) fn slots_of(&self, node: usize) -> Act {
-        let host = String::from_utf8(bulk(b"127.0.0.1")).expect("text");
-        Act::Reply(format!("*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n{host}:{}\r\n", self.port(node)).into_bytes())
+        slots_at(self.port(node))
     }
 
     fn port(&self, node: usize) -> u16 {
         self.ports.get().expect("the ports")[node]
     }
+}
+
+/// What `CLUSTER SLOTS` says when the node at this port has them all.
+pub(crate) fn slots_at(port: u16) -> Act {
+    let host = String::from_utf8(bulk(b"127.0.0.1")).expect("text");
+    Act::Reply(format!("*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n{host}:{port}\r\n").into_bytes())
 }
 
 pub(crate) fn epoch(number: u32) -> Act {

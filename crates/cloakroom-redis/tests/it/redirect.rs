@@ -12,7 +12,7 @@ use cloakroom_redis::RedisStore;
 use cloakroom_testkit::Log;
 
 use crate::fake::{Act, Fake, bulk, say};
-use crate::fake_cluster::{FakeCluster, epoch};
+use crate::fake_cluster::{FakeCluster, epoch, slots_at};
 use crate::sample;
 use cloakroom_testkit::{Clock, until};
 
@@ -179,6 +179,62 @@ async fn request_at_a_frozen_node_follows_the_key() {
     });
     // The frozen one may have done it.
     assert_eq!(deleted.expect("an answer"), Deleted::Deleted);
+}
+
+/// It was not sent, so nobody has to look for it.
+#[tokio::test]
+async fn create_that_waits_for_a_connection_follows_the_key() {
+    let silent = Arc::new(Fake::start_rude(|_| Act::Silence).await);
+    let (moved, theirs) = (Arc::new(AtomicBool::new(false)), silent.port());
+    let has_moved = Arc::clone(&moved);
+    let cluster = FakeCluster::start(move |node, heard, state| match (node, heard.name()) {
+        (_, "CLUSTER") if heard.words[1] == b"SLOTS" => match has_moved.load(Ordering::SeqCst) {
+            true => Some(state.slots_of(1)),
+            false => Some(slots_at(theirs)),
+        },
+        (1, "SET") => Some(say("+OK")),
+        (_, "GETRANGE") => Some(Act::Reply(bulk(b""))),
+        _ => None,
+    })
+    .await;
+    let builder = RedisStore::builder(&cluster.url()).with_connect_timeout(Duration::from_secs(20));
+    let store = builder.with_timeout(Duration::from_secs(20)).connect_lazy().expect("a URL");
+    let (key, record) = (sample::key(), sample::record());
+    let (created, ()) = tokio::join!(store.create(&key, &record), async {
+        until(|| silent.connections() > 0).await;
+        moved.store(true, Ordering::SeqCst);
+    });
+    assert_eq!(created.expect("an answer"), Created::Created);
+}
+
+/// It may have been sent, and it is not sent again.
+#[tokio::test]
+async fn create_at_a_frozen_node_is_looked_for_at_the_new_one() {
+    for is_there in [true, false] {
+        let (frozen, record) = (Arc::new(AtomicBool::new(false)), sample::record());
+        let is_frozen = Arc::clone(&frozen);
+        let found = if is_there { record.version.to_be_bytes().to_vec() } else { Vec::new() };
+        let cluster = FakeCluster::start(move |node, heard, _| match (node, heard.name()) {
+            (0, "SET") => {
+                is_frozen.store(true, Ordering::SeqCst);
+                Some(Act::Silence)
+            }
+            (0, _) if is_frozen.load(Ordering::SeqCst) => Some(Act::Silence),
+            (1, "SET") => Some(say("+OK")),
+            (1, "GETRANGE") => Some(Act::Reply(bulk(&found))),
+            _ => None,
+        })
+        .await;
+        let (store, key) = (cluster.store(), sample::key());
+        let (created, ()) = tokio::join!(store.create(&key, &record), async {
+            until(|| frozen.load(Ordering::SeqCst)).await;
+            cluster.state().give_to(1);
+        });
+        match created {
+            Ok(created) => assert_eq!((created, is_there), (Created::Created, true)),
+            Err(error) => assert_eq!((error.kind(), is_there), (StoreErrorKind::Ambiguous, false)),
+        }
+    }
 }
 
 #[tokio::test]

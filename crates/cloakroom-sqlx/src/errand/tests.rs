@@ -63,6 +63,14 @@ fn creation_whose_answer_was_lost_is_looked_for_and_not_put_again() {
     errand.after(lost()).expect("another look");
 }
 
+/// Also where no other try would follow.
+#[test]
+fn creation_whose_last_answer_was_lost_is_looked_for() {
+    let mut errand = Errand::creation("test", Duration::ZERO);
+    assert_eq!(errand.after(lost()).expect_err("the end").kind(), StoreErrorKind::Ambiguous);
+    assert_eq!(errand.doubt(), Doubt::EarlierTry);
+}
+
 #[test]
 fn jitter_stays_within_a_half_and_varies() {
     let second = Duration::from_secs(1);
