@@ -32,11 +32,26 @@ impl Errand {
         self.doubt
     }
 
-    /// A try failed, and another one follows.
-    pub(crate) fn remember(&mut self, failure: &Failure, effect: Effect) {
-        if effect != Effect::Look && matches!(failure, Failure::Lost(_)) {
+    /// A try failed that another one may follow, unless this is what the verb answers: what may have been made is not made
+    /// again, which would bring back what somebody has deleted since.
+    pub(crate) fn again_after(&mut self, failure: Failure, effect: Effect) -> Result<(), StoreError> {
+        let is_lost = self.doubts(&failure, effect);
+        if is_lost && effect == Effect::Create { Err(self.failed(failure, effect)) } else { Ok(()) }
+    }
+
+    /// What the verb answers when its last try failed. A write that was lost may be looked for.
+    pub(crate) fn given_up(&mut self, failure: Failure, effect: Effect) -> StoreError {
+        self.doubts(&failure, effect);
+        self.failed(failure, effect)
+    }
+
+    /// Whether a try that failed like that may have taken effect.
+    fn doubts(&mut self, failure: &Failure, effect: Effect) -> bool {
+        let is_lost = effect != Effect::Look && matches!(failure, Failure::Lost(_));
+        if is_lost {
             self.doubt = Doubt::EarlierTry;
         }
+        is_lost
     }
 
     /// What the verb answers when a look at the key ended in this error.
@@ -47,7 +62,7 @@ impl Errand {
         }
     }
 
-    /// What the verb answers when its last try failed.
+    /// What the verb answers when it failed like that.
     pub(crate) fn failed(&self, failure: Failure, effect: Effect) -> StoreError {
         failure.into_store_error(effect, self.doubt)
     }

@@ -49,7 +49,8 @@ impl Node {
 
     /// Sends a request and waits for its reply until the deadline.
     ///
-    /// Asks once more when the connection broke. So every request must be one that may be executed twice.
+    /// Asks once more when the connection broke, unless the request makes a record. So every other one must be one that may be
+    /// executed twice.
     pub(crate) async fn ask(
         self: &Arc<Self>,
         request: Request,
@@ -59,12 +60,12 @@ impl Node {
         let effect = request.effect();
         match self.attempt(&request, Want::Any, errand.deadline()).await {
             Ok(reply) => return Ok(reply),
-            Err(Setback::Again(failure)) => errand.remember(&failure, effect),
-            Err(Setback::Final(failure)) => return Err(errand.failed(failure, effect)),
+            Err(Setback::Again(failure)) => errand.again_after(failure, effect)?,
+            Err(Setback::Final(failure)) => return Err(errand.given_up(failure, effect)),
         }
         match self.attempt(&request, Want::Fresh, errand.deadline()).await {
             Ok(reply) => Ok(reply),
-            Err(Setback::Again(failure) | Setback::Final(failure)) => Err(errand.failed(failure, effect)),
+            Err(Setback::Again(failure) | Setback::Final(failure)) => Err(errand.given_up(failure, effect)),
         }
     }
 

@@ -236,13 +236,18 @@ impl Store for MemcachedStore {
         let mut facts = self.admit(&verb, &record.payload, lifetime).await?;
         let item = Item::new(record.version, lifetime, &record.payload);
         loop {
-            if let Written::Stored(_) = verb.add(&item, &mut facts).await? {
-                return Ok(Created::Created);
+            match verb.add(&item, &mut facts).await {
+                Ok(Written::Stored(_)) => return Ok(Created::Created),
+                Ok(_) => {}
+                // Not sent again: whoever ended the session in between would see it come back.
+                Err(_) if verb.errand.doubt() == Doubt::EarlierTry => {}
+                Err(error) => return Err(error),
             }
             match verb.look().await?.map(|found| stored::parse(found.value)) {
                 Some(Some(found)) if found.version == record.version => return Ok(Created::Created),
                 Some(_) => return verb.taken(Created::Occupied),
-                // It went between the two requests.
+                // It went between the two requests, or was never there.
+                None if verb.errand.doubt() == Doubt::EarlierTry => return Err(error::ambiguous()),
                 None => {}
             }
         }

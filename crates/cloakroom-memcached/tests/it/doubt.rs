@@ -277,6 +277,18 @@ async fn lost_reply_of_create_is_told_from_an_occupied_key() {
     assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
 }
 
+/// Whoever ended the session in between would see it come back. It may have been in place, or been lost.
+#[tokio::test]
+async fn lost_create_is_not_sent_again() {
+    let fake = forgetful(&["ms"], |heard| match heard.name() {
+        "ms" => heard.answer(&format!("HD c{}", heard.flag('E').expect("a number"))),
+        _ => heard.answer("EN"),
+    })
+    .await;
+    let error = fake.store().create(&sample::key(), &sample::record()).await.expect_err("no answer");
+    assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
+}
+
 #[tokio::test]
 async fn lost_reply_of_touch_and_delete_does_no_harm() {
     let record = sample::record();

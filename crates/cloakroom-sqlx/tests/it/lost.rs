@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use cloakroom_core::{
-    Admitted, Created, Deleted, Freshness, PrincipalIndex as _, PrincipalTag, Record, Replaced, Store as _,
+    Admitted, Created, Deleted, Freshness, PrincipalIndex as _, PrincipalTag, Replaced, Store as _,
     StoreErrorKind, Touched,
 };
 use cloakroom_sqlx::{Dialect, SqlStore};
@@ -21,8 +21,6 @@ on_both_servers! {
     verb_whose_reply_is_cut_at_any_byte_finds_its_own_write
     admit_whose_reply_is_lost_finds_its_own_write
     write_of_another_after_a_lost_reply_is_ambiguous
-    lost_create_is_not_put_again
-    lost_create_over_an_expired_record_is_looked_for
     forgotten_connections_cost_one_deadline
     connection_is_made_though_the_verb_that_wanted_it_gave_up
     dropped_verb_goes_on_and_keeps_its_connection
@@ -38,15 +36,15 @@ const REPLY: u64 = 240;
 /// As long as a slow machine takes.
 const CONNECT: Duration = Duration::from_secs(2);
 
-struct Wired<M: Machine> {
-    server: M,
-    proxy: Proxy,
-    store: SqlStore<M::Dialect>,
+pub(crate) struct Wired<M: Machine> {
+    pub(crate) server: M,
+    pub(crate) proxy: Proxy,
+    pub(crate) store: SqlStore<M::Dialect>,
     timeout: Duration,
 }
 
 impl<M: Machine> Wired<M> {
-    async fn new(timeout: Duration, connections: u32) -> Self {
+    pub(crate) async fn new(timeout: Duration, connections: u32) -> Self {
         let server = M::begin();
         let proxy = Proxy::before_port(server.port()).await.expect("a proxy");
         let store = SqlStore::builder(&server.address_by(proxy.address().port()))
@@ -75,7 +73,7 @@ impl<M: Machine> Wired<M> {
     }
 
     /// Waits until the connection is back in the pool, so that the next reply is that to the next verb.
-    async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         self.until(&["1 of 1 "]).await;
     }
 
@@ -171,62 +169,6 @@ async fn write_of_another_after_a_lost_reply_is_ambiguous<M: Machine>() {
     assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
     let found = other.load(&key, Freshness::Latest).await.expect("an answer").expect("a record");
     assert_eq!(found.version, third.version);
-}
-
-/// Whoever ended the session in between would see it come back.
-async fn lost_create_is_not_put_again<M: Machine>() {
-    let wired = Wired::<M>::new(Duration::from_secs(5), 1).await;
-    let other = SqlStore::<M::Dialect>::connect(&wired.server.address()).await.expect("the server");
-    let (key, record) = (sample::key(), sample::record());
-    let created = wired.store.create(&sample::key(), &record).await.expect("an answer");
-    assert_eq!(created, Created::Created);
-    wired.settle().await;
-    // The reply is held back until the record is gone, and then it is lost.
-    wired.proxy.set(Network::HoldAfter(0));
-    let store = wired.store.clone();
-    let writer = tokio::spawn(async move { store.create(&key, &record).await });
-    while other.delete(&key).await.expect("an answer") != Deleted::Deleted {
-        tokio::task::yield_now().await;
-    }
-    wired.proxy.set(Network::CutOnceAfter(0));
-    let error = writer.await.expect("an end").expect_err("it is gone");
-    assert_eq!(error.kind(), StoreErrorKind::Ambiguous);
-    assert_eq!(other.load(&key, Freshness::Latest).await.expect("an answer"), None);
-}
-
-/// Where the place of an expired record is taken by another statement, either may lose its reply.
-async fn lost_create_over_an_expired_record_is_looked_for<M: Machine>() {
-    const ROUNDS: u64 = 60;
-    let wired = Wired::<M>::new(Duration::from_secs(5), 1).await;
-    let (store, mut made) = (&wired.store, 0);
-    for cut in (0..ROUNDS * 12).step_by(12) {
-        let expired = [sample::key(), sample::key()];
-        for key in &expired {
-            let brief = Record::new(b"brief".to_vec(), sample::version(), Duration::from_millis(1));
-            assert_eq!(store.create(key, &brief).await.expect("an answer"), Created::Created);
-            while store.load(key, Freshness::Latest).await.expect("an answer").is_some() {}
-        }
-        let ([known, key], record) = (expired, sample::record());
-        // On a connection that knows the statements already.
-        assert_eq!(store.create(&known, &record).await.expect("an answer"), Created::Created);
-        wired.settle().await;
-        wired.proxy.set(Network::CutOnceAfter(cut));
-        let created = store.create(&key, &record).await;
-        wired.proxy.set(Network::Pass);
-        let found = store.load(&key, Freshness::Latest).await.expect("an answer");
-        match created {
-            Ok(created) => {
-                assert_eq!(created, Created::Created, "{cut}");
-                assert_eq!(found.expect("a record").version, record.version);
-                made += 1;
-            }
-            // The first of two statements was lost, and whether it did anything was looked for.
-            Err(error) => assert_eq!((error.kind(), found), (StoreErrorKind::Ambiguous, None), "{cut}"),
-        }
-    }
-    let cuts = wired.proxy.seen().cuts();
-    println!("{cuts} replies cut, {made} of {ROUNDS} made");
-    assert!(cuts > 3 && made > 5, "{cuts} replies cut, {made} of {ROUNDS} made");
 }
 
 async fn forgotten_connections_cost_one_deadline<M: Machine>() {

@@ -16,6 +16,7 @@ mod full;
 mod index;
 mod laws;
 mod lost;
+mod lost_create;
 mod machine;
 mod migrate;
 mod outage;
