@@ -199,14 +199,14 @@ impl AsRef<str> for Principal {
     }
 }
 
-/// For the tests of a handler, with a session of [`cloakroom_core::testing`].
+/// For the tests of a handler, with a session of `cloakroom_core::testing`.
 impl From<cloakroom_core::Session> for Session {
     fn from(session: cloakroom_core::Session) -> Self {
         Self(session)
     }
 }
 
-/// For the tests of a handler, with a session of [`cloakroom_core::testing`].
+/// For the tests of a handler, with a session of `cloakroom_core::testing`.
 impl<N> From<cloakroom_core::Session> for Named<N> {
     fn from(session: cloakroom_core::Session) -> Self {
         Self { session, name: PhantomData }

@@ -85,6 +85,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local deadline = now + ARGV[2] * 1000
 local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if known and tonumber(known) < now then known = false end
 if known then deadline = math.max(deadline, tonumber(known)) end
 local entry = {string.format('%.0f', deadline), ARGV[1], string.format('%.0f', -now), 'e' .. ARGV[1]}
 if ARGV[4] ~= '' or not known then

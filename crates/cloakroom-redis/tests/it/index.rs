@@ -178,6 +178,27 @@ async fn short_sessions(count: usize) {
     println!("none {:?} later", last.elapsed());
 }
 
+/// Who has listed the others in between has not seen it.
+#[tokio::test]
+#[ignore = "needs redis: run `cargo xtask test`"]
+async fn entry_that_is_over_comes_back_as_a_new_one() {
+    let (_server, store, _look) = open().await;
+    let (tag, brief, long, next) = (tag(), sample::key(), sample::key(), sample::key());
+    store.enter(&tag, &long, HOUR).await.expect("an answer");
+    store.enter(&tag, &brief, Duration::from_millis(1)).await.expect("an answer");
+    until_over().await;
+    let seen = store.entries(&tag).await.expect("an answer");
+    assert_eq!(seen.entries.len(), 1);
+    store.enter(&tag, &brief, HOUR).await.expect("an answer");
+    let admitted = store.admit(&tag, seen.version, &next, HOUR, &[]).await;
+    assert_eq!(admitted.expect("an answer"), Admitted::Conflict);
+    // One that is known is none.
+    let version = version(&store, &tag).await;
+    store.enter(&tag, &brief, HOUR).await.expect("an answer");
+    let admitted = store.admit(&tag, version, &next, HOUR, &[]).await;
+    assert_eq!(admitted.expect("an answer"), Admitted::Admitted);
+}
+
 #[tokio::test]
 #[ignore = "needs redis: run `cargo xtask test`"]
 async fn index_of_endless_logins_does_not_grow() {
