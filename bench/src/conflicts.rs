@@ -64,7 +64,9 @@ struct Plan {
 /// What one round came to.
 #[derive(Debug)]
 struct Round {
-    per_second: f64,
+    /// How long it took until the last writer was answered.
+    seconds: f64,
+    done: u64,
     retries: f64,
     shares: Shares,
     lost: u64,
@@ -142,7 +144,8 @@ async fn write(plan: Plan, app: &Router, conflicts: &Conflicts) -> Result<Round>
     let done: u64 = updates.iter().sum();
     let total = total(app, &cookie).await?;
     Ok(Round {
-        per_second: done as f64 / seconds,
+        seconds,
+        done,
         retries: conflicts.load(Ordering::Relaxed) as f64 / done.max(1) as f64,
         shares: Shares::of(&updates),
         lost: done.saturating_sub(total),
@@ -175,16 +178,14 @@ fn print(plan: Plan, cell: Cell, rounds: &[Round]) -> Result<()> {
         let rounds: Vec<f64> = rounds.iter().map(pick).collect();
         Figure::of_rounds(SECTION, who, figure, unit, &rounds).print()
     };
-    print("acknowledged updates", "1/s", &|round| round.per_second)?;
-    print("kept updates", "1/s", &|round| round.per_second - round.lost as f64 / plan.time.as_secs_f64())?;
+    print("acknowledged updates", "1/s", &|round| round.done as f64 / round.seconds)?;
+    print("kept updates", "1/s", &|round| (round.done - round.lost) as f64 / round.seconds)?;
     if cell.contender == Contender::CloakroomAxum {
         print("retries an update", "count", &|round| round.retries)?;
     }
     print("slowest writer", "of an equal share", &|round| round.shares.slowest)?;
     print("fastest writer", "of an equal share", &|round| round.shares.fastest)?;
-    print("lost updates", "of those acknowledged", &|round| {
-        round.lost as f64 / (round.per_second * plan.time.as_secs_f64()).max(1.0)
-    })?;
+    print("lost updates", "of those acknowledged", &|round| round.lost as f64 / round.done.max(1) as f64)?;
     print("answers 409", "count", &|round| round.conflicts as f64)?;
     print("answers 503", "count", &|round| round.unavailable as f64)?;
     print("other failures", "count", &|round| round.failed as f64)

@@ -29,12 +29,7 @@ pub struct Figure {
 impl Figure {
     /// The median of `rounds`, of which there must be one.
     pub fn of_rounds(section: &str, who: [&str; 3], figure: &str, unit: &str, rounds: &[f64]) -> Self {
-        let mut sorted = rounds.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let value = median(&sorted);
-        let (least, greatest) =
-            (sorted.first().copied().unwrap_or(f64::NAN), sorted.last().copied().unwrap_or(f64::NAN));
-        let spread = if value == 0.0 { 0.0 } else { (greatest - least) / value.abs() };
+        let (value, spread) = middle_and_spread(rounds);
         let [contender, backend, scenario] = who.map(str::to_owned);
         Self {
             section: section.to_owned(),
@@ -57,6 +52,16 @@ impl Figure {
         println!("{}", serde_json::to_string(&Self { load, ..self.clone() })?);
         Ok(())
     }
+}
+
+/// The median, and the greatest less the least as a part of it.
+pub fn middle_and_spread(rounds: &[f64]) -> (f64, f64) {
+    let mut sorted = rounds.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = median(&sorted);
+    let (least, greatest) =
+        (sorted.first().copied().unwrap_or(f64::NAN), sorted.last().copied().unwrap_or(f64::NAN));
+    (middle, if middle == 0.0 { 0.0 } else { (greatest - least) / middle.abs() })
 }
 
 /// The middle of sorted numbers, or the mean of the two in the middle.

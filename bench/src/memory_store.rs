@@ -2,7 +2,9 @@
 
 mod one_lock;
 
+use std::collections::BTreeMap;
 use std::pin::pin;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Barrier};
 use std::task::{Context as Poller, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -29,31 +31,35 @@ const THEIRS: &str = "one-rwlock";
 struct Plan {
     sessions: u64,
     rounds: usize,
+    processes: usize,
     /// Verbs of one task in one round.
     verbs: u64,
 }
 
 pub fn main(words: &[String]) -> Result<()> {
-    let options = Options::parse(words, &["--quick", "--no-throughput", "--no-pauses"], &["--threads"])?;
+    let flags = ["--quick", "--no-throughput", "--no-pauses", "--ours-first", "--theirs-first"];
+    let options = Options::parse(words, &flags, &["--threads"])?;
     let plan = if options.has("--quick") {
-        Plan { sessions: 100_000, rounds: 3, verbs: 100_000 }
+        Plan { sessions: 100_000, rounds: 3, processes: 3, verbs: 100_000 }
     } else {
-        Plan { sessions: 1_000_000, rounds: 7, verbs: 250_000 }
+        Plan { sessions: 1_000_000, rounds: 3, processes: 7, verbs: 250_000 }
     };
     // The counters of the counting program are one more thing that threads wait for.
     if live() > 0 {
         return bytes(plan);
     }
     let cores = std::thread::available_parallelism()?.get();
+    if options.has("--ours-first") || options.has("--theirs-first") {
+        return throughput(plan, options.number("--threads", cores)?, options.has("--ours-first"));
+    }
     if !options.has("--no-throughput") {
-        match options.number("--threads", 0)? {
-            0 => {
-                throughput(plan, cores)?;
-                if cores != TASKS as usize {
-                    throughput(plan, TASKS as usize)?;
-                }
-            }
-            threads => throughput(plan, threads)?,
+        let mut threads = match options.number("--threads", 0)? {
+            0 => vec![cores, TASKS as usize],
+            threads => vec![threads],
+        };
+        threads.dedup();
+        for threads in threads {
+            of_processes(plan, threads, options.has("--quick"))?;
         }
     }
     if !options.has("--no-pauses") {
@@ -62,11 +68,39 @@ pub fn main(words: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// What several processes come to, one after the other. How records come to lie in memory, and threads to meet, is another in
+/// each, and the same for all rounds of one.
+fn of_processes(plan: Plan, threads: usize, quick: bool) -> Result<()> {
+    let mut all: BTreeMap<[String; 3], Vec<f64>> = BTreeMap::new();
+    for process in 0..plan.processes {
+        let mut command = Command::new(std::env::current_exe()?);
+        let first = if process % 2 == 0 { "--ours-first" } else { "--theirs-first" };
+        command.args(["memory-store", "--threads", &threads.to_string(), first]);
+        command.args(quick.then_some("--quick"));
+        let output = command.stderr(Stdio::inherit()).output()?;
+        ensure!(output.status.success(), "a process failed");
+        for line in std::str::from_utf8(&output.stdout)?.lines() {
+            let figure: Figure = serde_json::from_str(line)?;
+            all.entry([figure.contender, figure.figure, figure.unit]).or_default().push(figure.value);
+        }
+    }
+    for ([contender, figure, unit], rounds) in &all {
+        let who = [&**contender, "memory", &mixed(threads)];
+        Figure::of_rounds(SECTION, who, figure, unit, rounds).print()?;
+    }
+    Ok(())
+}
+
+fn mixed(threads: usize) -> String {
+    format!("90 % reads, {TASKS} tasks, {threads} threads")
+}
+
 /// Eight tasks, of whose verbs nine in ten load, on so many threads.
-fn throughput(plan: Plan, threads: usize) -> Result<()> {
+fn throughput(plan: Plan, threads: usize, ours_first: bool) -> Result<()> {
     let ours: Arc<dyn Store> = Arc::new(ours(plan, Clock::system()));
     let theirs: Arc<dyn Store> = Arc::new(OneLock::default());
-    for store in [&ours, &theirs] {
+    let both = if ours_first { [&ours, &theirs] } else { [&theirs, &ours] };
+    for store in both {
         fill(&**store, plan.sessions, |_| HALF_HOUR)?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).build()?;
@@ -81,7 +115,7 @@ fn throughput(plan: Plan, threads: usize) -> Result<()> {
             }
         }
     }
-    let scenario = format!("90 % reads, {TASKS} tasks, {threads} threads");
+    let scenario = mixed(threads);
     let [one, other, ratio] = &rounds;
     Figure::of_rounds(SECTION, [OURS, "memory", &scenario], "throughput", "verbs/s", one).print()?;
     Figure::of_rounds(SECTION, [THEIRS, "memory", &scenario], "throughput", "verbs/s", other).print()?;
@@ -132,14 +166,14 @@ async fn mixed_verbs(store: &dyn Store, plan: Plan, task: u64) -> Result<()> {
     Ok(())
 }
 
-/// The longest that one verb takes of all that are called one after the other.
+/// The longest that one verb takes of all that are called one after the other, with nobody beside them.
 ///
 /// Each round calls the same verbs in the same order. What a verb takes in every round is the store's doing, what it
 /// takes in one of them alone is the scheduler's: the least of the rounds counts.
 fn pauses(plan: Plan) -> Result<()> {
     let [mut grow, mut grow_theirs, mut expire] = [const { Vec::new() }; 3];
     let mut sweep = Vec::new();
-    for _ in 0..plan.rounds.min(3) {
+    for _ in 0..plan.rounds {
         let clock = Clock::manual();
         let one = ours(plan, clock.clone());
         // One in ten lives for a minute.

@@ -41,7 +41,6 @@ pub struct Proxy {
 
 #[derive(Default)]
 struct Seen {
-    client_spoke: AtomicBool,
     round_trips: AtomicU64,
     up: AtomicU64,
     down: AtomicU64,
@@ -76,7 +75,7 @@ impl Proxy {
 
     pub fn counts(&self) -> Counts {
         let of = |count: &AtomicU64| count.load(Ordering::SeqCst);
-        let Seen { round_trips, up, down, statements, .. } = &*self.seen;
+        let Seen { round_trips, up, down, statements } = &*self.seen;
         Counts { round_trips: of(round_trips), up: of(up), down: of(down), statements: of(statements) }
     }
 }
@@ -95,13 +94,14 @@ async fn carry(client: TcpStream, server: String, backend: Backend, seen: Arc<Se
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     let mut statements = Statements::of(backend);
+    let client_spoke = AtomicBool::new(false);
     let asked = pass(from_client, to_server, |bytes| {
-        seen.client_spoke.store(true, Ordering::SeqCst);
+        client_spoke.store(true, Ordering::SeqCst);
         seen.up.fetch_add(bytes.len() as u64, Ordering::SeqCst);
         seen.statements.fetch_add(statements.count(bytes), Ordering::SeqCst);
     });
     let answered = pass(from_server, to_client, |bytes| {
-        if seen.client_spoke.swap(false, Ordering::SeqCst) {
+        if client_spoke.swap(false, Ordering::SeqCst) {
             seen.round_trips.fetch_add(1, Ordering::SeqCst);
         }
         seen.down.fetch_add(bytes.len() as u64, Ordering::SeqCst);

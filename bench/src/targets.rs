@@ -5,9 +5,9 @@ mod why;
 
 use std::fmt;
 
-use crate::figure::median;
+use crate::figure::middle_and_spread;
 use crate::report::run::Run;
-use crate::report::table::{as_shown, number, times};
+use crate::report::table::{as_shown, mark, number, times};
 
 pub use list::targets;
 
@@ -69,8 +69,9 @@ pub enum Verdict {
 #[derive(Clone, Debug)]
 pub struct Outcome<'a> {
     pub target: &'a Target,
-    /// What the bound is about, and of us alone.
+    /// What the bound is about, by how much its rounds differ, and of us alone.
     pub measured: Option<f64>,
+    pub spread: f64,
     pub own: Option<f64>,
     /// Who is the best of the peers, and their value.
     pub best: Option<(&'static str, f64)>,
@@ -107,8 +108,8 @@ impl Reading {
 }
 
 impl Target {
-    /// How often as much as `other` of that contender.
-    fn beside(&self, run: &Run, other: &Reading, contender: &str) -> Option<f64> {
+    /// How often as much as `other` of that contender, and by how much that differs.
+    fn beside(&self, run: &Run, other: &Reading, contender: &str) -> Option<(f64, f64)> {
         let own = self.ours.rounds(run, self.ours.contender)?;
         let others = other.rounds(run, contender)?;
         if own.len() == others.len() {
@@ -126,16 +127,20 @@ impl Target {
             Bound::AtLeast(_) => peers.max_by(|one, other| one.1.total_cmp(&other.1)),
         };
         let measured = match &self.measure {
-            Measure::Itself => own,
+            Measure::Itself => own.map(|own| {
+                let rounds = self.ours.rounds(run, self.ours.contender).unwrap_or_default();
+                (own, middle_and_spread(&rounds).1)
+            }),
             Measure::AgainstPeers => best.and_then(|(peer, _)| self.beside(run, &self.ours, peer)),
             Measure::Against(other) => self.beside(run, other, other.contender),
         };
+        let (measured, spread) = measured.unzip();
         let verdict = match measured {
             None => Verdict::NotMeasured,
             Some(measured) if self.bound.holds(measured) => Verdict::Met,
             Some(_) => Verdict::Missed,
         };
-        Outcome { target: self, measured, own, best, verdict }
+        Outcome { target: self, measured, spread: spread.unwrap_or_default(), own, best, verdict }
     }
 }
 
@@ -143,11 +148,10 @@ impl Target {
 /// decides nothing; that of the medians where rounds were not kept.
 ///
 /// Nothing is said of what costs nothing, or less: its figure is noise.
-fn ratio(ones: &[f64], others: &[f64]) -> Option<f64> {
-    let mut ratios: Vec<f64> =
+fn ratio(ones: &[f64], others: &[f64]) -> Option<(f64, f64)> {
+    let ratios: Vec<f64> =
         ones.iter().zip(others).filter(|(_, other)| **other > 0.0).map(|(one, other)| one / other).collect();
-    ratios.sort_by(f64::total_cmp);
-    (ratios.len() * 2 > others.len()).then(|| median(&ratios))
+    (ratios.len() * 2 > others.len()).then(|| middle_and_spread(&ratios))
 }
 
 impl Bound {
@@ -198,6 +202,7 @@ impl Outcome<'_> {
             (Some(value), _) => ours.show(value),
             (None, _) => "–".to_owned(),
         };
+        let measured = format!("{}{measured}", mark(self.spread));
         [self.target.what.clone(), best, bound, measured, self.verdict.to_string()]
     }
 }

@@ -15,7 +15,7 @@ use crate::cell;
 use crate::scenario::Rolling;
 use crate::values::{READ, fresh, large, sized, small};
 
-/// Touched four times a second, so that keeping alive is seen at all; the default idle timeout is touched once a minute.
+/// Touched four times a second; the default idle timeout is touched once a minute. Sessions that are asked for less than that are not touched.
 const SHORT_IDLE: Duration = Duration::from_millis(2500);
 
 /// Nobody else here has bounds: neither shall a long run come to ours.

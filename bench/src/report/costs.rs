@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::loads::with_unit;
 use super::run::{Run, bare};
-use super::table::{Table, folded, marked, order, times, who};
-use crate::figure::Figure;
+use super::table::{Table, folded, mark, number, order, times, who};
+use crate::figure::{Figure, middle_and_spread};
 
 /// What a figure of this section stands for, and how it is shown.
 struct Kind {
@@ -43,9 +43,11 @@ pub fn section(run: &Run) -> String {
         let (mut ratios, mut absolute) = (Table::default(), Table::default());
         for figure in of_kind.iter().filter(|figure| figure.backend != "none") {
             let Some(value) = value(run, kind, figure) else { continue };
-            absolute.set(&who(figure), &figure.scenario, marked(figure, value));
-            if let Some(ratio) = beside_ours(run, kind, figure, value) {
-                ratios.set(&who(figure), &figure.scenario, times(ratio));
+            let rounds = rounds(run, kind, figure);
+            let cell = format!("{}{}", mark(middle_and_spread(&rounds).1), number(value));
+            absolute.set(&who(figure), &figure.scenario, cell);
+            if let Some((ratio, spread)) = beside_ours(run, kind, figure, value) {
+                ratios.set(&who(figure), &figure.scenario, format!("{}{}", mark(spread), times(ratio)));
             }
         }
         let (ratios, absolute) = (ratios.with_sorted_columns(), absolute.with_sorted_columns());
@@ -82,13 +84,28 @@ fn value(run: &Run, kind: &Kind, figure: &Figure) -> Option<f64> {
     }
 }
 
-/// How often as much as Cloakroom on the same framework and backend, if that is not noise.
-fn beside_ours(run: &Run, kind: &Kind, figure: &Figure, value: f64) -> Option<f64> {
+fn rounds(run: &Run, kind: &Kind, figure: &Figure) -> Vec<f64> {
+    let rounds = if kind.over_bare {
+        run.rounds_over_bare([&figure.contender, &figure.backend, &figure.scenario, kind.figure])
+    } else {
+        run.rounds([&figure.section, &figure.contender, &figure.backend, &figure.scenario, kind.figure])
+    };
+    rounds.unwrap_or_default()
+}
+
+/// How often as much as Cloakroom on the same framework and backend, if that is not noise, and by how much its rounds differ.
+fn beside_ours(run: &Run, kind: &Kind, figure: &Figure, value: f64) -> Option<(f64, f64)> {
     let ours = if bare(&figure.contender) == "bare-actix" { "cloakroom-actix" } else { "cloakroom-axum" };
     let there = run.get(["costs", ours, &figure.backend, &figure.scenario, kind.figure])?;
     let least = there.value / 50.0;
     let ours_value = self::value(run, kind, there)?;
-    (figure.contender != ours && ours_value > least && value > 0.0).then(|| value / ours_value)
+    let each: Vec<f64> = rounds(run, kind, figure)
+        .iter()
+        .zip(rounds(run, kind, there))
+        .map(|(theirs, ours)| theirs / ours)
+        .collect();
+    (figure.contender != ours && ours_value > least && value > 0.0)
+        .then(|| (value / ours_value, middle_and_spread(&each).1))
 }
 
 /// What the driver and the frameworks cost, which was taken off above.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::run::Run;
-use super::table::{Table, folded, marked, number, order, times, who};
+use super::table::{Table, folded, mark, marked, order, times, who};
 use crate::figure::Figure;
 
 /// Ratios first; what is there for context is folded.
@@ -22,7 +22,9 @@ const CONTEXT: [(&str, &str); 4] = [
 
 pub fn section(run: &Run) -> String {
     let mut text = String::from(
-        "## Over HTTP\n\n`wrk` asks over 1, 32 or 256 connections and shares the machine with the server.\n\n",
+        "## Over HTTP\n\n`wrk` asks over 1, 32 or 256 connections and shares the machine with the server. Not everything is asked of \
+         everybody: S5 and S7 of nobody, over 1 and 256 connections S3 alone and only where sessions are in memory or on Redis, and of \
+         the other backends S3 over 32. The handlers without sessions and those with the client alone are asked without a cookie.\n\n",
     );
     let mut figures: Vec<&Figure> = run.section("load").collect();
     if figures.is_empty() {
@@ -34,7 +36,9 @@ pub fn section(run: &Run) -> String {
         let plural = if connections == 1 { "" } else { "s" };
         let _ = writeln!(text, "### {connections} connection{plural}\n");
         for (figure, title) in RATIOS {
-            let table = table(&figures, figure, connections, |figure| times(figure.value));
+            let table = table(&figures, figure, connections, |figure| {
+                format!("{}{}", mark(figure.spread), times(figure.value))
+            });
             if !table.is_empty() {
                 let _ = writeln!(text, "{title}:\n\n{}", table.markdown(""));
             }
@@ -77,11 +81,13 @@ fn table(figures: &[&Figure], what: &str, connections: usize, show: impl Fn(&Fig
 pub fn with_unit(figure: &Figure) -> String {
     let unit = match &*figure.unit {
         "count" | "cells" => "",
-        "ratio" => return times(figure.value),
-        "" if figure.figure.contains(" over ") => return times(figure.value),
+        "ratio" => return format!("{}{}", mark(figure.spread), times(figure.value)),
+        "" if figure.figure.contains(" over ") => {
+            return format!("{}{}", mark(figure.spread), times(figure.value));
+        }
         "us" => "µs",
         "bytes" => "B",
         unit => unit,
     };
-    format!("{} {unit}", number(figure.value)).trim_end().to_owned()
+    format!("{} {unit}", marked(figure, figure.value)).trim_end().to_owned()
 }

@@ -97,8 +97,12 @@ fn thousands(digits: &str) -> String {
 
 /// The value of a figure, marked where its rounds differ by much.
 pub fn marked(figure: &Figure, value: f64) -> String {
-    let mark = if figure.spread.abs() > RESTLESS { "~" } else { "" };
-    format!("{mark}{}", number(value))
+    format!("{}{}", mark(figure.spread), number(value))
+}
+
+/// What stands before a number whose rounds differ by this part of it.
+pub fn mark(spread: f64) -> &'static str {
+    if spread.abs() > RESTLESS { "~" } else { "" }
 }
 
 /// How often as much.

@@ -54,7 +54,7 @@ fn targets_are_met_missed_or_not_measured() {
         row(&page, "allocations, S3, memory, cloakroom-axum").ends_with("| – | ≤ 14 | – | not measured |")
     );
     assert!(row(&page, "round trips, S3, redis, cloakroom-axum").ends_with("| ≤ 1 | 1 | met |"));
-    assert!(row(&page, "refusing a forged cookie").ends_with("| ≤ 1 µs | 0.5 µs | met |"));
+    assert!(row(&page, "refusing a forged token").ends_with("| ≤ 1 µs | 0.5 µs | met |"));
     let (met, missed) = (page.matches("| met |").count(), page.matches("| **missed** |").count());
     assert!(page.contains(&format!("{met} are met, {missed} are missed")), "{met} {missed}");
 }

@@ -69,6 +69,9 @@ fn processor() -> Vec<Target> {
         beside(AXUM, ON_SERVER, "redis", "S3", 1.1),
         beside(AXUM, ON_SERVER, "redis", "S4", 1.1),
         beside(AXUM, ON_SERVER, "redis", "S6", 1.1),
+        beside(ACTIX, ON_ACTIX, "redis", "S3", 1.1),
+        beside(ACTIX, ON_ACTIX, "redis", "S4", 1.1),
+        beside(ACTIX, ON_ACTIX, "redis", "S6", 1.1),
         beside(AXUM, ON_SERVER, "postgres", "S3", 0.7),
         beside(AXUM, ON_SERVER, "postgres", "S4", 0.6),
         beside(AXUM, ON_SERVER, "postgres", "S6", 0.4),
@@ -109,9 +112,15 @@ fn singles() -> Vec<Target> {
             AtMost(2048.0),
         ),
         target(
-            "refusing a forged cookie".to_owned(),
+            "refusing a forged token, by itself".to_owned(),
             of("singles", "cloakroom", "none", "token", "refuse a forged one", "µs"),
             NOBODY,
+            AtMost(1.0),
+        ),
+        target(
+            "CPU, request with a forged cookie, redis, cloakroom-axum".to_owned(),
+            over_bare(AXUM, "redis", "forged cookie", "cpu", "µs"),
+            ON_SERVER,
             AtMost(1.0),
         ),
         target(
@@ -138,12 +147,15 @@ fn memory_store(cores: usize) -> Vec<Target> {
         |scenario: String, figure, unit| of("memory_store", "cloakroom", "memory", scenario, figure, unit);
     let mut threads = vec![cores, 8];
     threads.dedup();
-    let mut targets = vec![target(
-        "memory store: bytes per session beyond its sealed payload".to_owned(),
-        of("anonymous".to_owned(), "bytes per session beyond its payload", "B"),
-        &["one-rwlock"],
-        AtMost(200.0),
-    )];
+    let bytes = |whose: &str| {
+        target(
+            format!("memory store: bytes per session beyond its sealed payload, {whose}"),
+            of(whose.to_owned(), "bytes per session beyond its payload", "B"),
+            &["one-rwlock"],
+            AtMost(200.0),
+        )
+    };
+    let mut targets = vec![bytes("anonymous"), bytes("with a principal")];
     targets.extend(threads.into_iter().map(|threads| {
         let scenario = format!("90 % reads, 8 tasks, {threads} threads");
         target(

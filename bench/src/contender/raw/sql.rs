@@ -1,35 +1,66 @@
-//! Pools of connections to databases, set up as Cloakroom sets up its own: no connection is asked whether it is alive
-//! before it is used.
+//! Connections to databases that lie ready, and are asked nothing but what is wanted: a pool of the library asks each that
+//! comes back whether it is alive.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Result, ensure};
-use sqlx::pool::PoolOptions;
-use sqlx::{Executor as _, MySqlPool, PgPool, Row as _};
+use anyhow::{Context as _, Result, ensure};
+use sqlx::{Connection, Executor as _, MySqlConnection, PgConnection, Row as _};
+use tokio::sync::Semaphore;
 
 use super::{Client, Loaded, SECONDS};
 
-const CONNECTIONS: u32 = 10;
-const PATIENCE: Duration = Duration::from_secs(1);
+const CONNECTIONS: usize = 10;
 const LIFE: i64 = SECONDS as i64 * 1000;
 
+/// Connections that take turns. One whose request failed is not used again, and the run ends by that.
+struct Ready<C> {
+    idle: Arc<(Mutex<Vec<C>>, Semaphore)>,
+}
+
+impl<C> Clone for Ready<C> {
+    fn clone(&self) -> Self {
+        Self { idle: Arc::clone(&self.idle) }
+    }
+}
+
+impl<C: Connection> Ready<C> {
+    async fn connect(url: &str) -> Result<Self> {
+        let mut idle = Vec::new();
+        for _ in 0..CONNECTIONS {
+            idle.push(C::connect(url).await?);
+        }
+        Ok(Self { idle: Arc::new((Mutex::new(idle), Semaphore::new(CONNECTIONS))) })
+    }
+
+    async fn with<T>(&self, ask: impl AsyncFnOnce(&mut C) -> sqlx::Result<T>) -> Result<T> {
+        let (idle, permits) = &*self.idle;
+        let idle = || idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let _permit = permits.acquire().await?;
+        let connection = idle().pop();
+        let mut connection = connection.context("as many as there are permits")?;
+        let answer = ask(&mut connection).await?;
+        idle().push(connection);
+        Ok(answer)
+    }
+}
+
 macro_rules! client {
-    ($name:ident, $pool:ty, $schema:expr, $load:expr, $replace:expr, $create:expr) => {
+    ($name:ident, $connection:ty, $schema:expr, $load:expr, $replace:expr, $create:expr) => {
         #[derive(Clone)]
-        pub(super) struct $name($pool);
+        pub(super) struct $name(Ready<$connection>);
 
         impl $name {
             pub(super) async fn connect(url: &str) -> Result<Self> {
-                let options = PoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
-                let pool = options.test_before_acquire(false).connect(url).await?;
-                pool.execute($schema).await?;
-                Ok(Self(pool))
+                let ready = Ready::<$connection>::connect(url).await?;
+                ready.with(async |connection| connection.execute($schema).await).await?;
+                Ok(Self(ready))
             }
         }
 
         impl Client for $name {
             async fn load(&self, key: &[u8; 32]) -> Result<Option<Loaded>> {
-                let row = sqlx::query($load).bind(&key[..]).fetch_optional(&self.0).await?;
+                let query = sqlx::query($load).bind(&key[..]);
+                let row = self.0.with(async |connection| query.fetch_optional(connection).await).await?;
                 row.map(|row| {
                     let (bytes, version, _left): (Vec<u8>, i64, i64) =
                         (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
@@ -41,13 +72,14 @@ macro_rules! client {
             async fn replace(&self, key: &[u8; 32], old: u64, bytes: Vec<u8>) -> Result<()> {
                 let old = old.cast_signed();
                 let query = sqlx::query($replace).bind(old.wrapping_add(1)).bind(LIFE).bind(bytes);
-                query.bind(&key[..]).bind(old).execute(&self.0).await?;
-                Ok(())
+                let query = query.bind(&key[..]).bind(old);
+                self.0.with(async |connection| query.execute(connection).await).await.map(drop)
             }
 
             async fn create(&self, key: &[u8; 32], bytes: Vec<u8>) -> Result<()> {
                 let query = sqlx::query($create).bind(&key[..]).bind(1_i64).bind(LIFE).bind(bytes);
-                ensure!(query.execute(&self.0).await?.rows_affected() == 1, "the key is new");
+                let created = self.0.with(async |connection| query.execute(connection).await).await?;
+                ensure!(created.rows_affected() == 1, "the key is new");
                 Ok(())
             }
         }
@@ -68,7 +100,7 @@ macro_rules! mariadb_now {
 
 client!(
     Postgres,
-    PgPool,
+    PgConnection,
     "CREATE TABLE IF NOT EXISTS raw_sessions (id BYTEA NOT NULL PRIMARY KEY, version BIGINT NOT NULL,
         expires_at BIGINT NOT NULL, principal BYTEA, payload BYTEA NOT NULL);
      CREATE INDEX IF NOT EXISTS raw_sessions_expires_at ON raw_sessions (expires_at);
@@ -94,7 +126,7 @@ client!(
 
 client!(
     Mariadb,
-    MySqlPool,
+    MySqlConnection,
     "CREATE TABLE IF NOT EXISTS raw_sessions (id VARBINARY(32) NOT NULL PRIMARY KEY, version BIGINT NOT NULL,
         expires_at BIGINT NOT NULL, principal VARBINARY(32), payload MEDIUMBLOB NOT NULL,
         INDEX raw_sessions_expires_at (expires_at), INDEX raw_sessions_principal (principal)) ENGINE=InnoDB",
