@@ -165,9 +165,9 @@ async fn measure(
         for (entrant, rounds) in entrants.iter_mut().zip(&mut rounds) {
             // Another part of the sessions in each round.
             let from = (round * plan.requests) % entrant.cookies.len();
-            let cookies = &entrant.cookies[from..];
+            let cookies = entrant.cookies[from..].iter().take(plan.requests).cloned().collect();
             let before = spent();
-            entrant.driver.ask(scenario.path(), cookies, plan.requests).await?;
+            entrant.driver.ask(scenario.path(), &cookies, plan.requests).await?;
             // The first round warms up.
             if round > 0 {
                 rounds.push((spent() - before) * 1e6 / plan.requests as f64);

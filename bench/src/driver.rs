@@ -1,6 +1,7 @@
 //! Applications that are called in this process, without a network between the driver and them.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use actix_http::Request as ActixRequest;
 use actix_service::Service as ActixService;
@@ -26,8 +27,8 @@ pub trait Driver {
     /// that is not a success.
     fn ask<'a>(
         &'a mut self,
-        path: &'a str,
-        cookies: &'a [String],
+        path: &'static str,
+        cookies: &'a Arc<[String]>,
         times: usize,
     ) -> LocalBoxFuture<'a, Result<()>>;
 
@@ -70,21 +71,28 @@ where
 
 impl<S> Driver for Axum<S>
 where
-    S: tower::Service<http::Request<Body>, Response = axum::response::Response, Error = Infallible>,
+    S: tower::Service<http::Request<Body>, Response = axum::response::Response, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
 {
     fn ask<'a>(
         &'a mut self,
-        path: &'a str,
-        cookies: &'a [String],
+        path: &'static str,
+        cookies: &'a Arc<[String]>,
         times: usize,
     ) -> LocalBoxFuture<'a, Result<()>> {
-        Box::pin(async move {
+        let (mut app, cookies) = (Self(self.0.clone()), Arc::clone(cookies));
+        // In a task, as each connection of a server is: to wake what the runtime itself waits for is a call of the system.
+        let task = tokio::spawn(async move {
             for at in 0..times {
                 let cookie = cookies.get(at.checked_rem(cookies.len()).unwrap_or(0)).map(String::as_str);
-                drop(self.call(path, cookie).await?);
+                drop(app.call(path, cookie).await?);
             }
             Ok(())
-        })
+        });
+        Box::pin(async { task.await? })
     }
 
     fn fill<'a>(
@@ -126,8 +134,8 @@ where
 {
     fn ask<'a>(
         &'a mut self,
-        path: &'a str,
-        cookies: &'a [String],
+        path: &'static str,
+        cookies: &'a Arc<[String]>,
         times: usize,
     ) -> LocalBoxFuture<'a, Result<()>> {
         Box::pin(async move {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use rustix::time::{ClockId, clock_gettime};
@@ -138,13 +139,13 @@ impl Worker {
 }
 
 /// New sessions for each task: those of an earlier one may be idle for too long.
-async fn cookies(driver: &mut dyn Driver, task: &Task) -> Result<Vec<String>> {
+async fn cookies(driver: &mut dyn Driver, task: &Task) -> Result<Arc<[String]>> {
     if task.cookie == Cookie::Idle {
-        return Ok(vec![format!("__Host-session={}", "x".repeat(71))]);
+        return Ok([format!("__Host-session={}", "x".repeat(71))].into());
     }
     let fill = match (task.scenario.fill(), task.cookie) {
         (None, Cookie::Forged) => "/fill",
-        (None, _) => return Ok(Vec::new()),
+        (None, _) => return Ok(Arc::default()),
         (Some(fill), _) => fill,
     };
     let mut cookies = Vec::new();
@@ -158,7 +159,7 @@ async fn cookies(driver: &mut dyn Driver, task: &Task) -> Result<Vec<String>> {
         }
         cookies.push(cookie);
     }
-    Ok(cookies)
+    Ok(cookies.into())
 }
 
 /// The same with another character in the middle of its value.

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use sqlx::{Connection, Executor as _, MySqlConnection, PgConnection, Row as _};
 use tokio::sync::Semaphore;
 
@@ -12,14 +12,18 @@ use super::{Client, Loaded, SECONDS};
 const CONNECTIONS: usize = 10;
 const LIFE: i64 = SECONDS as i64 * 1000;
 
-/// Connections that take turns. One whose request failed is not used again, and the run ends by that.
-struct Ready<C> {
-    idle: Arc<(Mutex<Vec<C>>, Semaphore)>,
+/// Connections that take turns. One whose request was dropped or failed is not used again, but another one.
+struct Ready<C>(Arc<Pool<C>>);
+
+struct Pool<C> {
+    url: String,
+    idle: Mutex<Vec<C>>,
+    permits: Semaphore,
 }
 
 impl<C> Clone for Ready<C> {
     fn clone(&self) -> Self {
-        Self { idle: Arc::clone(&self.idle) }
+        Self(Arc::clone(&self.0))
     }
 }
 
@@ -29,15 +33,18 @@ impl<C: Connection> Ready<C> {
         for _ in 0..CONNECTIONS {
             idle.push(C::connect(url).await?);
         }
-        Ok(Self { idle: Arc::new((Mutex::new(idle), Semaphore::new(CONNECTIONS))) })
+        let (idle, permits) = (Mutex::new(idle), Semaphore::new(CONNECTIONS));
+        Ok(Self(Arc::new(Pool { url: url.to_owned(), idle, permits })))
     }
 
     async fn with<T>(&self, ask: impl AsyncFnOnce(&mut C) -> sqlx::Result<T>) -> Result<T> {
-        let (idle, permits) = &*self.idle;
-        let idle = || idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let _permit = permits.acquire().await?;
+        let idle = || self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let _permit = self.0.permits.acquire().await?;
         let connection = idle().pop();
-        let mut connection = connection.context("as many as there are permits")?;
+        let mut connection = match connection {
+            Some(connection) => connection,
+            None => C::connect(&self.0.url).await?,
+        };
         let answer = ask(&mut connection).await?;
         idle().push(connection);
         Ok(answer)
