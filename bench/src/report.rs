@@ -74,6 +74,7 @@ const METHOD: &str = "\
 Cloakroom, its peers, handlers without sessions (`bare-axum`, `bare-actix`) and handlers that call the client of a server
 themselves (`raw-client`) answer the same routes with the same values. They take turns, round after round, and a figure is
 the median of its rounds; where a target is a ratio of two figures, it is the median of the ratios of each round. One machine ran everything: the driver, the servers and whoever was measured shared its processors.
+What is asked on axum is asked in a task, as each connection of a server is.
 So times are there to be compared within a table, and say little about another machine. A `~` stands before numbers whose
 rounds differ by more than a quarter of the median.
 
