@@ -87,7 +87,8 @@ use crate::store_error::StoreError;
 /// version. Where somebody else wrote in between, the second answer counts: `Missing` may follow one's own
 /// write that was deleted since, and `delete` may tell of another's delete. Where there is an
 /// index of principals, a `create` is not sent again: somebody may have ended the session in between, and it would come
-/// back. The store looks whether it is in place, and says that it does not know if it is not.
+/// back. The store looks whether it is in place, and says that it does not know if it is not. Whoever asked for it then
+/// asks to replace the record by itself: `Replaced` says that it is there as surely as any write, `Missing` that it is not.
 ///
 /// # Deadlines
 ///

@@ -30,7 +30,8 @@ use crate::stored::{self, Stored};
 ///
 /// # Lost replies
 ///
-/// A request whose connection broke is sent once more. A verb finds its own write by the version, and answers as if
+/// A request whose connection broke is sent once more, except a `create`: somebody may have ended the session since, and
+/// it would come back, so that it is only looked for. A verb finds its own write by the version, and answers as if
 /// nothing had happened; a `delete` whose reply was lost answers `Deleted`. Where somebody else's record is found
 /// instead, `create` and `replace` answer [`Ambiguous`](cloakroom_core::StoreErrorKind::Ambiguous): theirs may have
 /// been there for a moment.

@@ -34,7 +34,8 @@ use crate::word::Word;
 ///
 /// # Lost replies
 ///
-/// A verb whose connection broke is asked once more. It finds its own write by the version, and answers as
+/// A verb whose connection broke is asked once more, except a `create`: somebody may have ended the session since, and
+/// it would come back, so that it is only looked for. A verb finds its own write by the version, and answers as
 /// if nothing had happened; a `delete` whose reply was lost answers `Deleted`. Where somebody else's record
 /// is found instead, `create` and `replace` answer
 /// [`Ambiguous`](cloakroom_core::StoreErrorKind::Ambiguous): theirs may have been there for a moment.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::manager::Inner;
-use crate::store_error::StoreError;
+use crate::store_error::{StoreError, StoreErrorKind};
 
 /// The tries of one write. Each finds an earlier one by the version that it chose.
 pub(super) struct Tries<'m> {
@@ -36,6 +36,13 @@ impl<'m> Tries<'m> {
         let took = now.saturating_sub(self.began);
         let in_time = now.saturating_add(took) <= self.ends_at;
         error.is_ambiguous() && error.is_transient() && self.count < MOST && in_time
+    }
+
+    /// Whether it may be looked what became of a try that no store sends again by itself. One that broke off late, as where
+    /// a server gives way to another, says nothing of how long the next takes.
+    pub(super) fn look_after(&self, error: &StoreError) -> bool {
+        let broke_off = error.kind() == StoreErrorKind::Ambiguous;
+        self.another_after(error) || (broke_off && self.manager.clock.monotonic() < self.ends_at)
     }
 }
 

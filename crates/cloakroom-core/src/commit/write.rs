@@ -256,7 +256,8 @@ impl<'s> Write<'s> {
             secret_upkeep(manager, self.reach, &stored, &self.base) == SecretUpkeep::BeginGrace;
         let nothing_left = self.fresh_secret.is_none() && !differs(&self.draft, &self.base) && !begins_grace;
         self.target = Some(stored.clone());
-        if nothing_left {
+        // What is in place without a reply to say so may not be as safe as the store makes what it confirms.
+        if nothing_left && arrived.is_none() {
             self.settle_without_write(stored);
             return Ok(Progress::Done);
         }

@@ -178,7 +178,7 @@ async fn lost_create_is_tried_again() {
     let session = visit.session().await.unwrap();
     session.set("a", &1).unwrap();
     world.store.fail_next(Verb::Create, LOST);
-    world.store.fail_next(Verb::Load, Failure::Before(StoreErrorKind::Unavailable));
+    world.store.fail_next(Verb::Replace, Failure::Before(StoreErrorKind::Unavailable));
     let error = session.save().await.unwrap_err();
     assert!(error.is_transient());
     let response = browser.take(&visit.commit().await);

@@ -58,7 +58,7 @@ async fn login_does_not_stand_in_its_own_way() {
         let session = visit.session().await.unwrap();
         session.authenticate("ada").unwrap();
         world.store.fail_next(Verb::Create, Failure::After(StoreErrorKind::Ambiguous));
-        world.store.fail_next(Verb::Load, Failure::Before(StoreErrorKind::Unavailable));
+        world.store.fail_next(Verb::Replace, Failure::Before(StoreErrorKind::Unavailable));
         assert!(session.save().await.unwrap_err().is_transient());
         drop(session);
         assert_eq!(browser.take(&visit.commit().await).status, None);

@@ -145,7 +145,7 @@ async fn revoked_session_is_not_created_again() {
     world.store.fail_next(Verb::Create, Failure::After(StoreErrorKind::Ambiguous));
     world.store.reset_calls();
     world.request(&mut browser, |s| s.authenticate("ada")).await;
-    assert_eq!((world.store.calls().creates, world.store.calls().loads), (1, 1), "it was found");
+    assert_eq!((world.store.calls().creates, world.store.calls().replaces), (1, 1), "it was found");
     assert_eq!((live(&world, "ada").await, world.model.dump().len()), (1, 1));
     // Gone when it is looked for.
     let mut browser = Browser::default();

@@ -29,6 +29,7 @@ mod limit_doubt;
 mod listing;
 mod lists;
 mod log;
+mod lost_create;
 mod lost_reply;
 mod model;
 mod outdated;
